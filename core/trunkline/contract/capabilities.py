@@ -1,0 +1,260 @@
+"""What a channel can do, as data: the API, the composer, the docs and the conformance cases derive from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from trunkline.contract.items import Act
+from trunkline.model import AuthorKind, ContentKind, Cost, Level
+
+__all__ = [
+    "Adjustment",
+    "Afterwards",
+    "Capabilities",
+    "ContentRule",
+    "Context",
+    "Effective",
+    "Extra",
+    "Idempotency",
+    "MediaLimit",
+    "QuickReplyLimit",
+    "Rate",
+    "Receipts",
+    "Receiving",
+    "Sending",
+    "Submissions",
+    "TextLimit",
+    "TextUnit",
+    "Transport",
+    "Window",
+]
+
+
+class Declaration(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything declared here."""
+
+
+class TextUnit(StrEnum):
+    """How a platform counts text."""
+
+    CHARACTERS = "characters"
+    UTF16 = "utf16"
+    UTF8 = "utf8"
+    GRAPHEMES = "graphemes"
+
+
+class TextLimit(Declaration, frozen=True):
+    """At most `max` units in one message; longer text is split at grapheme borders."""
+
+    max: int
+    unit: TextUnit = TextUnit.CHARACTERS
+
+
+class MediaLimit(Declaration, frozen=True):
+    """One row per group of MIME types; the first that matches counts."""
+
+    #: "image/jpeg", or "image/*" for a family.
+    mimes: tuple[str, ...]
+    max_bytes: int
+    max_duration_s: int | None = None
+
+
+class ContentRule(Declaration, frozen=True):
+    """How one kind of content is carried in one direction."""
+
+    level: Level
+    text: TextLimit | None = None
+    media: tuple[MediaLimit, ...] = ()
+    #: What `FALLBACK` turns it into.
+    becomes: ContentKind | None = None
+    #: Said to the agent where the level is not full, in English; catalogues translate by this text.
+    note: str | None = None
+
+
+class Afterwards(StrEnum):
+    """What remains when a window is over."""
+
+    NOTHING = "nothing"
+    TEMPLATE = "template"
+    TAG = "tag"
+    #: Sending goes on, at a price.
+    COSTS = "costs"
+
+
+class Window(Declaration, frozen=True):
+    """A right to write that the customer's acts open.
+
+    Acts do not add up: each sets the budget to the larger of what is left and its own, and the end to the later one.
+    """
+
+    name: str
+    opened_by: frozenset[Act]
+    #: Seconds from the act; None for no end.
+    lasts_s: int | None = None
+    #: Messages to the platform; None for no limit.
+    budget: int | None = None
+    authors: frozenset[AuthorKind] = frozenset({AuthorKind.AGENT, AuthorKind.BOT, AuthorKind.SYSTEM})
+    afterwards: Afterwards = Afterwards.NOTHING
+
+
+class Submissions(Declaration, frozen=True):
+    """Leave-a-message forms."""
+
+    modes: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    min_client_version: Mapping[str, str] = {}
+    ticket_reply: bool = False
+    prompt_limit: Mapping[str, Any] | None = None
+
+
+class Receipts(Declaration, frozen=True):
+    """What the platform tells after its yes."""
+
+    delivered: bool = False
+    read: bool = False
+    #: True when a receipt covers all messages up to a time.
+    watermark: bool = False
+    #: True when a failure can arrive after the yes.
+    late_failure: bool = False
+
+
+class Idempotency(StrEnum):
+    """What protects a repeated send."""
+
+    #: A key: the same send again is refused or answered as the first.
+    KEY = "key"
+    #: A field of ours that comes back in receipts or echoes.
+    CORRELATION = "correlation"
+    NOTHING = "nothing"
+
+
+class Rate(Declaration, frozen=True):
+    """At most `limit` requests in `per_s` seconds; `scope` is "account" or "recipient"."""
+
+    limit: int
+    per_s: float = 1.0
+    scope: str = "account"
+
+
+class Sending(Declaration, frozen=True):
+    """How messages go out."""
+
+    idempotency: Idempotency = Idempotency.NOTHING
+    #: How long a key is remembered by the platform, seconds.
+    key_life_s: int | None = None
+    rates: tuple[Rate, ...] = ()
+    #: Requests in flight at once for one account.
+    concurrency: int = 8
+    #: Messages of one thread that one request may carry.
+    items_per_request: int = 1
+    cost: Cost = Cost.FREE
+    #: True when the platform keeps the order of consecutive requests to one recipient.
+    ordered: bool = True
+    #: True when events carry reply credentials that make an answer cheaper or possible.
+    reply_credentials: bool = False
+    #: Seconds that one attempt may take.
+    timeout_s: float = 30.0
+
+
+class Transport(StrEnum):
+    """How messages come in."""
+
+    PUSH = "push"
+    #: A push that only says "pull".
+    NOTIFY = "notify"
+    PULL = "pull"
+    HOSTED = "hosted"
+
+
+class Receiving(Declaration, frozen=True):
+    """How messages come in."""
+
+    transport: Transport = Transport.PUSH
+    #: Whether the platform repeats what we did not acknowledge.
+    redelivers: bool = False
+    #: Seconds within which the platform wants its answer.
+    answer_within_s: float = 5.0
+    dedupe_source: str = ""
+    #: The header without which a request cannot be proved: refused before its body is read.
+    proof_header: str | None = None
+    max_body: int = 1024 * 1024
+
+
+class QuickReplyLimit(Declaration, frozen=True):
+    """Suggested answers under a message."""
+
+    max: int
+    title_max: int
+    title_unit: TextUnit = TextUnit.CHARACTERS
+    data_max: int = 0
+    kinds: frozenset[str] = frozenset({"text"})
+
+
+class Extra(StrEnum):
+    """What a channel has besides messages."""
+
+    TYPING = "typing"
+    MARK_READ = "mark_read"
+    REACTIONS_IN = "reactions_in"
+    REACTIONS_OUT = "reactions_out"
+    EDITS_IN = "edits_in"
+    RECALLS_IN = "recalls_in"
+    RECALL = "recall"
+    QUOTES_IN = "quotes_in"
+    QUOTE = "quote"
+    TEMPLATES = "templates"
+    PROFILE = "profile"
+    SENDER_NAME = "sender_name"
+    GROUPS = "groups"
+
+
+class Capabilities(Declaration, frozen=True):
+    """Everything a channel declares about itself."""
+
+    receives: Mapping[ContentKind, ContentRule]
+    sends: Mapping[ContentKind, ContentRule]
+    windows: tuple[Window, ...] = ()
+    submissions: Submissions = Submissions()
+    receipts: Receipts = Receipts()
+    sending: Sending = Sending()
+    receiving: Receiving = Receiving()
+    quick_replies: QuickReplyLimit | None = None
+    extras: frozenset[Extra] = frozenset()
+
+    def rule(self, kind: ContentKind) -> ContentRule:
+        """Return how `kind` is sent; what is not declared is rejected."""
+        return self.sends.get(kind, _REJECTED)
+
+
+_REJECTED = ContentRule(level=Level.REJECTED, note="This channel has no such content.")
+
+
+class Context(Declaration, frozen=True):
+    """What a capability may depend on."""
+
+    account_id: str
+    group_id: str | None = None
+    client_platform: str | None = None
+    client_version: str | None = None
+    #: "anonymous" or "verified", where the channel knows.
+    identity_level: str | None = None
+    address_kind: str | None = None
+    #: Milliseconds since the epoch.
+    at_ms: int = 0
+    settings: Mapping[str, Any] = {}
+
+
+class Effective(Declaration, frozen=True):
+    """Capabilities in one context, and why they differ from the declared ones."""
+
+    capabilities: Capabilities
+    #: Capability path → reason code, e.g. "submissions.scopes" → "sdk_too_old".
+    reasons: Mapping[str, str] = {}
+
+
+#: Narrows the declared capabilities to a context.
+Adjustment = Callable[[Capabilities, Context], Effective]

@@ -1,0 +1,73 @@
+"""Counting, cutting and splitting text as platforms count it; always at the border of a grapheme.
+
+A grapheme is what a reader takes for one character: a family emoji is one, though it is eleven UTF-16 units long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import regex
+
+from trunkline.contract.capabilities import TextLimit, TextUnit
+
+__all__ = ["cut", "measure", "split"]
+
+_GRAPHEME = regex.compile(r"\X")
+#: Where a reader accepts a break, best first: paragraph, line, sentence, word.
+_BREAKS = tuple(map(regex.compile, (r"\n\n+", r"\n", r"(?<=[.!?。！？…])\s*", r"\s+")))
+
+_SIZES: dict[TextUnit, Callable[[str], int]] = {
+    TextUnit.CHARACTERS: len,
+    TextUnit.UTF16: lambda text: len(text.encode("utf-16-le", "surrogatepass")) // 2,
+    TextUnit.UTF8: lambda text: len(text.encode("utf-8", "surrogatepass")),
+    TextUnit.GRAPHEMES: lambda text: sum(1 for _ in _GRAPHEME.finditer(text)),
+}
+
+
+def measure(text: str, unit: TextUnit) -> int:
+    """Return the length of `text` in `unit`."""
+    return _SIZES[unit](text)
+
+
+def cut(text: str, limit: TextLimit, *, mark: str = "…") -> str:
+    """Return `text`, or as much of it as fits together with `mark`."""
+    if measure(text, limit.unit) <= limit.max:
+        return text
+    room = limit.max - measure(mark, limit.unit)
+    return text[: _fitting(text, room, limit.unit)] + mark
+
+
+def split(text: str, limit: TextLimit) -> list[str]:
+    """Return `text` in pieces that each fit, broken where a reader would break it. Nothing but blanks is lost."""
+    return list(_pieces(text, limit))
+
+
+def _pieces(text: str, limit: TextLimit) -> Iterator[str]:
+    while measure(text, limit.unit) > limit.max:
+        end = _fitting(text, limit.max, limit.unit)
+        end = _best_break(text, end) or end or len(text)
+        yield text[:end].rstrip()
+        text = text[end:].lstrip()
+    if text:
+        yield text
+
+
+def _fitting(text: str, room: int, unit: TextUnit) -> int:
+    """Return the index after the last grapheme that fits into `room` units; after the first one if none does."""
+    used = end = 0
+    for match in _GRAPHEME.finditer(text):
+        used += measure(match.group(), unit)
+        if used > room:
+            return end or match.end()
+        end = match.end()
+    return end
+
+
+def _best_break(text: str, end: int) -> int | None:
+    """Return the last good break in the second half of `text[:end]`, None if there is none."""
+    for pattern in _BREAKS:
+        found = [match.end() for match in pattern.finditer(text, end // 2, end) if match.end() > match.start()]
+        if found:
+            return int(found[-1])
+    return None
