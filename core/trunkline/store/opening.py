@@ -1,0 +1,135 @@
+"""Opening a store: which database, the lock, the schema, the writer and the readers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from trunkline.errors import ConfigError, StartRefused
+from trunkline.log import get_logger
+from trunkline.store.migrate import MigrationSet, core_migrations, upgrade
+from trunkline.store.postgres import LOG_CHANNEL, PostgresBackend
+from trunkline.store.sqlite import FileLock, SqliteBackend, has_wal_reset_bug
+from trunkline.store.writer import Writer
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+__all__ = ["Store"]
+
+log = get_logger("store")
+
+
+class Store:
+    """One database: `writer` for every write, `read()` for everything else."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        synchronous: str = "FULL",
+        max_queue: int = 5000,
+        busy_timeout_ms: int = 5000,
+        migrations: tuple[MigrationSet, ...] = (),
+    ) -> None:
+        self._lock: FileLock | None = None
+        self.backend = _backend(url, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms)
+        if isinstance(self.backend, SqliteBackend):
+            self._lock = FileLock(self.backend.path)
+        self.migrations = (core_migrations(), *migrations)
+        self.writer = Writer(self.backend, max_queue=max_queue)
+        self._readers: AsyncEngine | None = None
+        self._listening: asyncio.Task[None] | None = None
+        #: Called on the loop when another process committed: (last seq, workers to wake).
+        self.on_remote_commit: Callable[[int, set[str]], None] | None = None
+
+    @property
+    def dialect(self) -> str:
+        """Name of the database in use: "sqlite" or "postgresql"."""
+        return "sqlite" if isinstance(self.backend, SqliteBackend) else "postgresql"
+
+    async def open(self) -> None:
+        """Take the lock, bring the schema up to date, start the writer.
+
+        Raises:
+            StartRefused: the database is in use, unreachable, or its schema is from a newer program.
+        """
+        if self._lock is not None:
+            self._lock.acquire()
+        try:
+            self._warn_about_version()
+            await asyncio.to_thread(upgrade, self.backend.engine(), self.migrations)
+            self.writer.start()
+        except BaseException:
+            self._release()
+            raise
+        self._readers = self.backend.readers()
+        if isinstance(self.backend, PostgresBackend):
+            self._listening = asyncio.create_task(self._listen(self.backend), name="store-listen")
+
+    async def close(self) -> None:
+        """Finish accepted writes and let go of everything."""
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+        await self.writer.stop()
+        if self._readers is not None:
+            await self._readers.dispose()
+            self._readers = None
+        self._release()
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Borrow a read-only connection."""
+        if self._readers is None:
+            raise StartRefused("The store is not open.")
+        async with self._readers.connect() as connection:
+            yield connection
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def _warn_about_version(self) -> None:
+        if isinstance(self.backend, SqliteBackend) and has_wal_reset_bug():
+            log.warning("db.version_affected", sqlite=sqlite3.sqlite_version, defect="WAL-reset", fixed_in="3.51.3")
+
+    async def _listen(self, backend: PostgresBackend) -> None:
+        """Pass on the notifications of other processes; reconnects for ever."""
+        address = backend.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
+                async with connection:
+                    await connection.execute(f"LISTEN {LOG_CHANNEL}".encode())
+                    self._tell("0 *")
+                    async for notice in connection.notifies():
+                        self._tell(notice.payload)
+            except psycopg.Error as error:
+                log.warning("db.listen_failed", error=type(error).__name__)
+                await asyncio.sleep(1)
+
+    def _tell(self, payload: str) -> None:
+        seq, _, wakes = payload.partition(" ")
+        if self.on_remote_commit is not None:
+            self.on_remote_commit(int(seq), set(filter(None, wakes.split(","))))
+
+
+def _backend(url: str, *, synchronous: str, busy_timeout_ms: int) -> SqliteBackend | PostgresBackend:
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///")).absolute()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return SqliteBackend(path, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms)
+    if url.startswith(("postgresql://", "postgres://")):
+        return PostgresBackend(url)
+    raise ConfigError(
+        f"database.url must begin with sqlite:/// or postgresql://, not {url.split(':', 1)[0]!r}",
+        key="database.url",
+    )

@@ -1,0 +1,110 @@
+"""PostgreSQL: several processes on one database."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors as pg
+from sqlalchemy import Connection, Engine, create_engine, func, make_url, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from trunkline.errors import StoreUnavailable
+from trunkline.store import schema
+from trunkline.store.prepared import Prepared
+
+__all__ = ["LOG_CHANNEL", "PostgresBackend"]
+
+#: LISTEN/NOTIFY channel: payload "<last seq> <worker>,<worker>".
+LOG_CHANNEL = "trunkline_log"
+#: Key of the advisory lock that makes commit order log order.
+_LOG_LOCK = 0x7472756E6B
+
+_LOCK = Prepared(select(func.pg_advisory_xact_lock(_LOG_LOCK)))
+_MAX = Prepared(select(func.coalesce(func.max(schema.event.c.seq), 0)))
+_TRANSIENT = (pg.SerializationFailure, pg.DeadlockDetected)
+#: Class of the error → (code, words).
+_UNAVAILABLE: tuple[tuple[type[psycopg.Error], str, str], ...] = (
+    (pg.DiskFull, "disk_full", "The disk with the database is full."),
+    (pg.LockNotAvailable, "database_locked", "Another program holds the database."),
+    (pg.QueryCanceled, "database_slow", "The database did not answer in time."),
+    (pg.ReadOnlySqlTransaction, "database_read_only", "The database cannot be written."),
+    (psycopg.OperationalError, "database_gone", "The database cannot be reached."),
+    (psycopg.InterfaceError, "database_gone", "The database cannot be reached."),
+)
+
+
+class PostgresBackend:
+    """The writer's side of PostgreSQL, and the engine for readers."""
+
+    def __init__(self, url: str, *, statement_timeout_ms: int = 30_000, lock_timeout_ms: int = 5000) -> None:
+        self.url: URL = make_url(url).set(drivername="postgresql+psycopg")
+        self._options = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
+
+    def engine(self) -> Engine:
+        """Return a read-write engine for the writer and for migrations."""
+        return create_engine(
+            self.url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"options": self._options, "connect_timeout": 5, "prepare_threshold": 2},
+        )
+
+    def readers(self) -> AsyncEngine:
+        """Return the engine of the readers; their transactions are read-only."""
+        return create_async_engine(
+            self.url,
+            pool_size=4,
+            max_overflow=4,
+            pool_pre_ping=True,
+            connect_args={
+                "options": f"{self._options} -c default_transaction_read_only=on",
+                "connect_timeout": 5,
+            },
+        )
+
+    def connect(self) -> Connection:
+        """Open this process's read-write connection."""
+        return self.engine().connect()
+
+    def begin(self, connection: Connection) -> None:
+        """Begin; rows are locked as they are touched."""
+        _driver(connection).execute("BEGIN")
+
+    def first_seq(self, connection: Connection) -> int:
+        """Wait for the turn to append, which ends with the commit, and return the next number."""
+        driver = _driver(connection)
+        for statement in (_LOCK, _MAX):
+            sql, order, constants = statement.on(connection.dialect)
+            row = driver.execute(sql.encode(), [constants[name] for name in order]).fetchone()
+        return int(str(row[0])) + 1 if row else 1
+
+    def notify(self, connection: Connection, last_seq: int, wakes: set[str]) -> None:
+        """Send one notification for the whole group."""
+        payload = f"{last_seq} {','.join(sorted(wakes))}"
+        connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": LOG_CHANNEL, "payload": payload})
+
+    def is_transient(self, error: Exception) -> bool:
+        """Deadlocks and serialisation failures succeed when tried again."""
+        return isinstance(_cause(error), _TRANSIENT)
+
+    def unavailable(self, error: Exception) -> StoreUnavailable | None:
+        """Translate errors of the server as a whole."""
+        cause = _cause(error)
+        if isinstance(cause, _TRANSIENT):
+            return None
+        for kind, code, words in _UNAVAILABLE:
+            if isinstance(cause, kind):
+                return StoreUnavailable(words, code=code)
+        return None
+
+
+def _cause(error: Exception) -> BaseException:
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+def _driver(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - this backend opened it
+    return driver

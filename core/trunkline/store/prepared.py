@@ -1,0 +1,92 @@
+"""Statements compiled once per dialect and run on the driver's own cursor.
+
+SQLAlchemy builds every statement, so no SQL is written by hand; its execution layer is left out on the hot paths,
+where it costs more than the database does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Dialect, Table
+    from sqlalchemy.sql import ClauseElement
+
+__all__ = ["Prepared", "insert_new", "insert_rows", "select_by_keys"]
+
+
+class Prepared:
+    """A statement with named parameters, compiled at its first use on each dialect."""
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+        self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+
+    def on(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        """Return the SQL, the order of its parameters, and the values of those that are constants."""
+        if dialect.name not in self._compiled:
+            self._compiled[dialect.name] = _compile(self._statement, dialect)
+        return self._compiled[dialect.name]
+
+
+def _positional(dialect: Dialect) -> Dialect:
+    """Return a compiler with positional parameters in the driver's own style."""
+    if dialect.name == "sqlite":
+        return sqlite.dialect(paramstyle="qmark")
+    return postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call] # untyped in SQLAlchemy
+
+
+def _compile(statement: ClauseElement, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    compiled = statement.compile(dialect=_positional(dialect), compile_kwargs={"render_postcompile": True})
+    order: Sequence[str] = getattr(compiled, "positiontup", None) or ()
+    binds: dict[str, Any] = getattr(compiled, "binds", {})
+    constants = {name: bind.effective_value for name, bind in binds.items() if not bind.required}
+    return str(compiled), tuple(order), constants
+
+
+def _insert(table: Table, dialect: Dialect) -> Any:
+    return sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
+
+
+#: Puts the values of one row into the order of the statement.
+Arrange = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+def _arrange(table: Table, columns: tuple[str, ...]) -> Arrange:
+    """SQLAlchemy writes columns in the order of the table, whatever order they were given in."""
+    order = [columns.index(column.name) for column in table.c if column.name in columns]
+    return itemgetter(*order)
+
+
+@lru_cache(maxsize=256)
+def insert_rows(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[str, Arrange]:
+    """Return `INSERT INTO table (…) VALUES (…)` for executemany."""
+    statement = _insert(table, dialect).values({name: bindparam(name) for name in columns})
+    return _compile(statement, dialect)[0], _arrange(table, columns)
+
+
+@lru_cache(maxsize=256)
+def insert_new(
+    table: Table, columns: tuple[str, ...], key: tuple[str, ...], count: int, dialect: Dialect
+) -> tuple[str, Arrange]:
+    """Return an insert of `count` rows that skips existing ones and returns `key` of the new ones."""
+    rows = [{name: bindparam(f"{name}_{row}", type_=table.c[name].type) for name in columns} for row in range(count)]
+    statement = _insert(table, dialect).values(rows).on_conflict_do_nothing()
+    returning = statement.returning(*(table.c[name] for name in key))
+    return _compile(returning, dialect)[0], _arrange(table, columns)
+
+
+@lru_cache(maxsize=256)
+def select_by_keys(
+    table: Table, key: tuple[Column[Any], ...], columns: tuple[str, ...], count: int, dialect: Dialect
+) -> str:
+    """Return a select of `columns` for `count` values of the composite `key`, locking the rows where that exists."""
+    wanted = [tuple_(*(bindparam(f"{column.name}_{row}", type_=column.type) for column in key)) for row in range(count)]
+    statement = select(*(table.c[name] for name in columns)).where(tuple_(*key).in_(wanted))
+    return _compile(statement.order_by(*key).with_for_update(), dialect)[0]

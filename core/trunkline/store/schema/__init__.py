@@ -1,0 +1,42 @@
+"""What we remember: one schema for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from trunkline.store.schema.columns import metadata
+from trunkline.store.schema.conversations import account, contact, identity, media, message, thread, window
+from trunkline.store.schema.intake import inbound_item, raw_request
+from trunkline.store.schema.operation import cursor, event, heartbeat, idempotency, timer
+from trunkline.store.schema.outgoing import (
+    access_token,
+    attempt,
+    breaker,
+    delivery,
+    delivery_id_at_platform,
+    early_receipt,
+    reply_credential,
+)
+
+__all__ = [
+    "access_token",
+    "account",
+    "attempt",
+    "breaker",
+    "contact",
+    "cursor",
+    "delivery",
+    "delivery_id_at_platform",
+    "early_receipt",
+    "event",
+    "heartbeat",
+    "idempotency",
+    "identity",
+    "inbound_item",
+    "media",
+    "message",
+    "metadata",
+    "raw_request",
+    "reply_credential",
+    "thread",
+    "timer",
+    "window",
+]
