@@ -1,0 +1,204 @@
+"""The door for platforms: prove, read, store, then answer.
+
+This is the hottest path of the house, so it is one handler without middlewares.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from trunkline.clock import monotonic
+from trunkline.contract import Item, Transport, WebhookReply, WebhookRequest
+from trunkline.errors import (
+    BodyRefused,
+    BodyUnreadable,
+    RequestRefused,
+    SignatureInvalid,
+    StoreUnavailable,
+    UnknownAccount,
+)
+from trunkline.http.sources import WrongProofs
+from trunkline.log import get_logger
+from trunkline.model import new_id
+from trunkline.service.arrivals import AccountFacts, Arrival
+
+if TYPE_CHECKING:
+    from trunkline.service.accounts import Account
+    from trunkline.service.house import House
+
+__all__ = ["Webhooks"]
+
+log = get_logger("webhooks")
+
+MAX_BODY = 1024 * 1024
+_MAX_DEPTH = 100
+_NOT_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[^][{}]')
+_encode = msgspec.json.Encoder().encode
+
+
+class Webhooks:
+    """Handles `/webhooks/{account}` for every channel that pushes."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._wrong = WrongProofs()
+        self._facts: dict[str, AccountFacts] = {}
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes."""
+        app.router.add_route("*", "/webhooks/{account}", self.handle)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request; the 2xx goes out after the commit."""
+        began, account_id = monotonic(), request.match_info["account"]
+        connector, outcome = "-", "stored"
+        try:
+            account = self._account(account_id)
+            connector = account.connector_name
+            return await self._take(request, account)
+        except RequestRefused as error:
+            outcome = error.code
+            return self._refuse(request, account_id, error)
+        except StoreUnavailable as error:
+            outcome = error.code
+            log.warning("webhook.rejected", account=account_id, reason=error.code)
+            return _problem(503, error.code, {"Retry-After": str(error.after_s)})
+        finally:
+            self._house.metrics.webhook(connector, outcome, monotonic() - began)
+
+    def _account(self, account_id: str) -> Account:
+        account = self._house.accounts.get(account_id)
+        if account is None or account.connector is None or account.channel_spec is None:
+            raise UnknownAccount
+        if account.channel_spec.capabilities.receiving.transport is Transport.HOSTED:
+            raise UnknownAccount
+        if self._house.vitals.draining:
+            raise StoreUnavailable("Trunkline is stopping.", code="draining")
+        return account
+
+    async def _take(self, request: web.Request, account: Account) -> web.Response:
+        self._check_head(request, account)
+        webhook = WebhookRequest(
+            method=request.method,
+            query=request.query,
+            headers=request.headers,
+            body=await _read(request),
+            remote=request.remote or "",
+        )
+        connector = account.connector
+        assert connector is not None  # noqa: S101 - `_account` proved it
+        answer = connector.handshake(webhook)
+        if answer is not None:
+            return _reply(answer)
+        if request.method != "POST":
+            raise RequestRefused("Only POST is expected here.", code="method_not_allowed", status=405)
+        body = connector.authenticate(webhook)
+        items, error = _parsed(connector, body)
+        await self._house.intake.take(self._arrival(request, account, webhook, items, error))
+        return _reply(connector.acknowledge(items))
+
+    def _check_head(self, request: web.Request, account: Account) -> None:
+        """Refuse what the head alone betrays, before a byte of the body is read."""
+        if request.remote and self._wrong.too_many(request.remote):
+            raise RequestRefused("Too many unproved requests came from there.", code="too_many_wrong", status=429)
+        assert account.channel_spec is not None  # noqa: S101 - `_account` proved it
+        receiving = account.channel_spec.capabilities.receiving
+        if "Content-Encoding" in request.headers:
+            raise BodyRefused("Compressed bodies are not accepted.", code="content_encoding", status=415)
+        if (request.content_length or 0) > min(receiving.max_body, MAX_BODY):
+            raise BodyRefused("The body is too large.", code="body_too_large", status=413)
+        if receiving.proof_header and request.method == "POST" and receiving.proof_header not in request.headers:
+            raise SignatureInvalid(f"The header {receiving.proof_header} is missing.", code="signature_missing")
+
+    def _arrival(
+        self,
+        request: web.Request,
+        account: Account,
+        webhook: WebhookRequest,
+        items: Sequence[Item],
+        error: str | None,
+    ) -> Arrival:
+        raw_id = new_id()
+        facts = self._facts.get(account.id)
+        assert account.channel_spec is not None  # noqa: S101 - `_account` proved it
+        if facts is None or facts.channel is not account.channel_spec:
+            facts = self._facts[account.id] = AccountFacts(account.id, account.channel_spec)
+        proof = facts.channel.capabilities.receiving.proof_header
+        headers = {} if proof is None else {proof: request.headers.get(proof)}
+        return Arrival(
+            raw_id=raw_id,
+            account=facts,
+            received_at=self._house.clock.now_ms(),
+            request_id=raw_id,
+            method=webhook.method,
+            query=_encode(dict(webhook.query)).decode() if webhook.query else "{}",
+            headers=_encode(headers).decode(),
+            body=webhook.body,
+            items=items,
+            error=error,
+        )
+
+    def _refuse(self, request: web.Request, account_id: str, error: RequestRefused) -> web.Response:
+        """Answer a refusal with one log line; nothing was stored."""
+        if isinstance(error, SignatureInvalid):
+            self._house.metrics.auth_failures.labels("webhook").inc()
+            if request.remote:
+                self._wrong.count(request.remote)
+        log.warning("webhook.rejected", account=account_id[:64], reason=error.code, status=error.status)
+        response = _problem(error.status, error.code, {})
+        if request.can_read_body and not request.content.at_eof():
+            response.force_close()
+        return response
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise BodyRefused("The body is too large.", code="body_too_large", status=413) from None
+
+
+def _parsed(connector: Any, body: Any) -> tuple[Sequence[Item], str | None]:
+    """Return the items of a proved body, or the words for the quarantine.
+
+    Raises:
+        BodyRefused: it is no text, or nested so deeply that nobody wrote it in good faith.
+    """
+    try:
+        items = connector.parse(body)
+        if not all(isinstance(item, Item) for item in items):
+            return (), f"{type(connector).__name__}.parse returned something that is no item."
+    except BodyUnreadable as error:
+        _refuse_hostile(body)
+        return (), str(error)
+    except Exception as error:
+        log.exception("webhook.parse_failed", connector=type(connector).__name__)
+        _refuse_hostile(body)
+        return (), f"{type(error).__name__}: {error}"[:500]
+    return items, None
+
+
+def _refuse_hostile(body: bytes) -> None:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise BodyRefused("The body is not UTF-8.", code="not_utf8") from None
+    depth = 0
+    for bracket in _NOT_BRACKETS.sub(b"", body):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > _MAX_DEPTH:
+            raise BodyRefused("The body is nested too deeply.", code="too_deep")
+
+
+def _reply(reply: WebhookReply) -> web.Response:
+    return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
+
+
+def _problem(status: int, code: str, headers: dict[str, str]) -> web.Response:
+    body = _encode({"type": "about:blank", "status": status, "code": code})
+    return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)

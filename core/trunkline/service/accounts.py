@@ -1,0 +1,341 @@
+"""Accounts: our presences on channels, built from the configuration and from the database.
+
+An account that cannot be built is `failing` with its reason while the others serve. Those of the
+configuration file are locked: they are written to the table at every start and change nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from trunkline.contract import Capabilities, Channel, Clock, Connector, ConnectorSpec, Health, TokenCache
+from trunkline.errors import ContractError, SignInNeeded, TrunklineError
+from trunkline.log import get_logger, keep_secret, redact
+from trunkline.plugins import Registry
+from trunkline.service.account_rows import GONE, AccountRow, note_state, sync_rows
+from trunkline.service.secret_box import SecretBox
+from trunkline.settings import Settings, resolve_account, secrets_of
+from trunkline.store import LogRow, Store, Transaction, schema
+from trunkline.toml_places import nearest
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = [
+    "Account",
+    "AccountServices",
+    "Accounts",
+    "build_connector",
+    "close_account",
+    "probe_account",
+    "resolve",
+]
+
+#: What an account can do whose connector is missing.
+NOTHING = Capabilities(receives={}, sends={})
+
+log = get_logger("accounts")
+
+PROBE_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 5.0
+#: What a probe may say about an account.
+_PROBED = frozenset({"connected", "sign_in_needed", "failing"})
+
+
+@dataclass(frozen=True)
+class AccountServices:
+    """What a connector is given; see `contract.Services`."""
+
+    account_id: str
+    channel: str
+    config: Any = field(repr=False)
+    http: httpx2.AsyncClient = field(repr=False)
+    clock: Clock = field(repr=False)
+    tokens: TokenCache = field(repr=False)
+
+
+@dataclass
+class Account:
+    """One account. While it cannot be built `connector` is None, `state` failing, and `reason` says why."""
+
+    id: str
+    connector_name: str
+    channel: str
+    title: str
+    locked: bool
+    state: str = "connecting"
+    reason: str | None = None
+    health: Health | None = None
+    spec: ConnectorSpec | None = None
+    channel_spec: Channel | None = None
+    config: BaseModel | None = field(default=None, repr=False)
+    connector: Connector | None = field(default=None, repr=False)
+    http: httpx2.AsyncClient | None = field(default=None, repr=False)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What its channel declares; nothing while it cannot be built."""
+        return NOTHING if self.channel_spec is None else self.channel_spec.capabilities
+
+
+@dataclass
+class Accounts:
+    """All accounts of this process.
+
+    `client` makes the guarded HTTP client of an account, `tokens` its token cache.
+    """
+
+    store: Store
+    registry: Registry
+    secrets: SecretBox
+    clock: Clock
+    client: Callable[[ConnectorSpec, Account], httpx2.AsyncClient]
+    tokens: Callable[[str], TokenCache]
+    _accounts: dict[str, Account] = field(default_factory=dict, init=False, repr=False)
+
+    def get(self, account_id: str) -> Account | None:
+        """Return an account that is in use, None if it is unknown or switched off."""
+        account = self._accounts.get(account_id)
+        return account if account is not None and account.state != "disabled" else None
+
+    def all(self) -> list[Account]:
+        """Return every account in the order of their ids, those that are switched off too."""
+        return [self._accounts[account_id] for account_id in sorted(self._accounts)]
+
+    async def load(self, settings: Settings) -> None:
+        """Build every account and write those of the configuration to the table.
+
+        Raises:
+            ConfigError: an account of the configuration file is wrong; the message says where.
+        """
+        written = [self._written(settings, position) for position in range(len(settings.accounts))]
+        rows = {row.id: row for row in await self._rows()}
+        found = [*written, *(self._kept(row) for row in rows.values() if not row.locked)]
+        for account in found:
+            self._build(account, rows.get(account.id))
+        await self._sync([account for account in found if account.locked])
+        gone = [self._gone(row) for row in rows.values() if row.locked and row.id not in {a.id for a in written}]
+        self._accounts = {account.id: account for account in (*gone, *found)}
+        self.store.writer.listen(self._on_commit)
+
+    async def probe(self, account_id: str) -> Health:
+        """Ask the platform whether the account works, and remember the answer. Raises nothing."""
+        account = self._accounts[account_id]
+        health = await probe_account(account)
+        account.health = health
+        await self.change(account_id, health.state, None if health.state == "connected" else health.summary)
+        return health
+
+    async def change(self, account_id: str, state: str, reason: str | None = None) -> None:
+        """Write a new state of an account, with the last probe's answer."""
+        account, now = self._accounts[account_id], self.clock.now_ms()
+        await self.store.writer.write(
+            lambda tx: note_state(tx, account_id, state=state, reason=reason, now=now, health=account.health)
+        )
+
+    def set_state(self, tx: Transaction, account_id: str, state: str, reason: str | None = None) -> bool:
+        """Write a new state inside a transaction; returns whether it was new. Memory follows the commit."""
+        return note_state(tx, account_id, state=state, reason=reason, now=self.clock.now_ms())
+
+    def apply(self, payload: Mapping[str, Any]) -> None:
+        """Take over an `account_changed` event, of this process or another."""
+        told = payload["account"]
+        account = self._accounts.get(told["id"])
+        if account is not None:
+            account.state, account.reason = told["state"], told["reason"]
+
+    async def close(self) -> None:
+        """Let go of every connector and its connections."""
+        await asyncio.gather(*(close_account(account) for account in self._accounts.values()))
+
+    def _on_commit(self, events: Sequence[LogRow], _wakes: set[str]) -> None:
+        for event in events:
+            if event.kind == "account_changed":
+                self.apply(msgspec.json.decode(event.payload))
+
+    def _written(self, settings: Settings, position: int) -> Account:
+        """Return an account of the configuration file."""
+        entry = settings.accounts[position]
+        account = Account(entry.id, entry.connector, entry.channel or "", entry.title or "", locked=True)
+        broken = self.registry.broken_connector(entry.connector)
+        if entry.connector not in self.registry.connectors and broken is not None:
+            return _failing(account, f"Its plugin {broken.distribution} is broken: {broken.error}.")
+        spec, channel, config = resolve(self.registry, settings, position)
+        account.spec, account.channel_spec, account.channel, account.config = (
+            spec,
+            channel,
+            channel.code,
+            config,
+        )
+        account.title = account.title or channel.title["en"]
+        return account
+
+    def _kept(self, row: AccountRow) -> Account:
+        """Return an account of the database; whatever is wrong with it is its own."""
+        account = Account(row.id, row.connector, row.channel, row.title or "", locked=False)
+        if row.state == "disabled":
+            account.state, account.reason = row.state, row.reason
+            return account
+        try:
+            account.spec = self.registry.connectors[row.connector]
+            account.channel_spec = account.spec.channel(row.channel)
+            account.config = account.spec.config.model_validate(self.secrets.decrypt(row.settings, all_secret=False))
+        except KeyError:
+            return _failing(account, f"No plugin brings the connector {row.connector} with the channel {row.channel}.")
+        except TrunklineError as error:
+            return _failing(account, str(error))
+        except ValueError:
+            return _failing(account, f"Its settings do not fit the connector {row.connector}: enter them again.")
+        return account
+
+    def _gone(self, row: AccountRow) -> Account:
+        """Return an account that once stood in the configuration file."""
+        account = Account(row.id, row.connector, row.channel, row.title or "", locked=True)
+        account.state, account.reason = "disabled", GONE
+        return account
+
+    def _build(self, account: Account, row: AccountRow | None) -> None:
+        """Let the connector be built; its failure is the account's own."""
+        if account.spec is None or account.config is None:
+            return
+        if row is not None and self.secrets.same(self._row(account).settings, row.settings):
+            _remember(account, row)
+        account.http = self.client(account.spec, account)
+        build_connector(account, account.http, self.clock, self.tokens(account.id))
+
+    async def _rows(self) -> list[AccountRow]:
+        async with self.store.read() as connection:
+            found = await connection.execute(select(*(schema.account.c[name] for name in AccountRow.names())))
+            return [AccountRow(**row) for row in found.mappings()]
+
+    async def _sync(self, accounts: Iterable[Account]) -> None:
+        """Write the accounts of the configuration file; what a row had changes only if it differs."""
+        now, snapshots = self.clock.now_ms(), [self._row(account) for account in accounts]
+        await self.store.writer.write(lambda tx: sync_rows(tx, snapshots, self.secrets, now))
+
+    def _row(self, account: Account) -> AccountRow:
+        plain = account.config.model_dump(exclude_unset=True) if account.config else {}
+        return AccountRow(
+            id=account.id,
+            connector=account.connector_name,
+            channel=account.channel,
+            title=account.title,
+            settings=self.secrets.encrypt(plain),
+            locked=True,
+            state=account.state,
+            reason=account.reason,
+            health=None,
+        )
+
+
+def resolve(registry: Registry, settings: Settings, position: int) -> tuple[ConnectorSpec, Channel, BaseModel]:
+    """Return the connector, the channel and the validated settings of an account of the configuration file.
+
+    Raises:
+        ConfigError: no such connector or channel, or its settings are wrong.
+    """
+    entry = settings.accounts[position]
+    spec = registry.connectors.get(entry.connector)
+    if spec is None:
+        hint = nearest(entry.connector, registry.connectors)
+        raise settings.error(f'no plugin brings the connector "{entry.connector}"{hint}', position, "connector")
+    config = resolve_account(settings, entry, spec)
+    try:
+        code = entry.channel or _only_channel(spec, config)
+        return spec, spec.channel(code), config
+    except KeyError:
+        codes = ", ".join(channel.code for channel in spec.channels)
+        words = f'the account "{entry.id}" must say which channel it is: channel = one of {codes}'
+        raise settings.error(words, position, "channel") from None
+
+
+def _only_channel(spec: ConnectorSpec, config: BaseModel) -> str:
+    if spec.channel_of is not None:
+        return spec.channel_of(config)
+    if len(spec.channels) > 1:
+        raise KeyError(spec.name)
+    return spec.channels[0].code
+
+
+def build_connector(account: Account, http: httpx2.AsyncClient, clock: Clock, tokens: TokenCache) -> None:
+    """Let an account's connector be built; its failure is the account's own."""
+    if account.spec is None or account.config is None:
+        return
+    keep_secret(*(secret.get_secret_value() for _, secret in secrets_of(account.config)))
+    services = AccountServices(
+        account_id=account.id,
+        channel=account.channel,
+        config=account.config,
+        http=http,
+        clock=clock,
+        tokens=tokens,
+    )
+    try:
+        built: Any = account.spec.build(services)
+        if not isinstance(built, Connector):
+            raise ContractError(f"build returned a {type(built).__name__} instead of a Connector")
+        account.connector = built
+    except Exception as error:  # noqa: BLE001 - isolation point: a connector may fail in any way
+        log.warning("account.build_failed", account_id=account.id, error=type(error).__name__)
+        _failing(account, f"The connector {account.connector_name} cannot be built: {_words(error)}")
+
+
+async def probe_account(account: Account) -> Health:
+    """Run the probe of an account; any failure becomes an answer in words."""
+    if account.connector is None:
+        return Health(state="failing", summary=account.reason or "It cannot be built.")
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            health: Any = await account.connector.probe()
+    except TimeoutError:
+        return Health(state="failing", summary=f"The platform did not answer within {PROBE_TIMEOUT_S:.0f} seconds.")
+    except SignInNeeded as error:
+        return Health(state="sign_in_needed", summary=str(redact(str(error))))
+    except Exception as error:  # noqa: BLE001 - isolation point: a connector may fail in any way
+        log.warning("account.probe_failed", account_id=account.id, error=type(error).__name__)
+        return Health(state="failing", summary=f"The probe failed: {_words(error)}")
+    if not isinstance(health, Health):
+        return Health(state="failing", summary=f"The probe returned a {type(health).__name__} instead of a Health.")
+    if health.state not in _PROBED:
+        return Health(state="failing", summary=f"The probe answered with the unknown state {health.state}.")
+    return health
+
+
+async def close_account(account: Account) -> None:
+    """Close the connector, then its client; what that raises no longer matters."""
+    closers: list[Callable[[], Awaitable[None]]] = []
+    if account.connector is not None:
+        closers.append(account.connector.aclose)
+    if account.http is not None:
+        closers.append(account.http.aclose)
+    for close in closers:
+        with suppress(Exception):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await close()
+
+
+def _remember(account: Account, row: AccountRow) -> None:
+    """Keep what the last probe found; a failure before this start says nothing about this one."""
+    if row.health:
+        account.health = msgspec.json.decode(row.health, type=Health)
+    if row.state in {"connected", "sign_in_needed"}:
+        account.state, account.reason = row.state, row.reason
+
+
+def _failing(account: Account, reason: str) -> Account:
+    account.state, account.reason = "failing", str(redact(reason))
+    return account
+
+
+def _words(error: Exception) -> str:
+    """What an operator may read: our own words; of other errors the kind, as they may quote a request."""
+    text = str(error) if isinstance(error, TrunklineError) else type(error).__name__
+    return f"{redact(text)}".rstrip(".") + "."

@@ -1,0 +1,362 @@
+"""The working set of one group of webhook requests: what is there, what is new, what will be written.
+
+Everything is looked up with a few multi-row statements, changed in memory, and written with a few more, so that the
+cost of a message hardly depends on how many arrive together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import bindparam, update
+
+from trunkline.clock import to_text
+from trunkline.contract import ThreadItem, Unknown
+from trunkline.model import Address, new_id
+from trunkline.service.snapshots import ContactSnapshot, Preview, ThreadSnapshot, time_text
+from trunkline.service.windows import window_snapshot
+from trunkline.store import Prepared, schema
+
+if TYPE_CHECKING:
+    from trunkline.contract import Channel, Item
+    from trunkline.store import Transaction
+
+__all__ = ["AccountFacts", "Arrival", "ThreadState", "WorkingSet", "placeholder_id"]
+
+
+class AccountFacts(msgspec.Struct, frozen=True):
+    """What intake has to know about an account."""
+
+    id: str
+    channel: Channel
+
+    @property
+    def title(self) -> str:
+        """The channel's English title."""
+        return self.channel.title["en"]
+
+
+class Arrival(msgspec.Struct, kw_only=True):
+    """One proved request, read into items or not."""
+
+    raw_id: str
+    account: AccountFacts
+    received_at: int
+    request_id: str
+    method: str = "POST"
+    query: str = "{}"
+    headers: str = "{}"
+    body: bytes = b""
+    items: Sequence[Item] = ()
+    #: Why the body could not be read, for the quarantine.
+    error: str | None = None
+    #: False when the raw request is stored already (a replay, an item stored alone).
+    keep_raw: bool = True
+
+
+def placeholder_id(dedupe_key: str) -> str:
+    """Return the platform id under which the placeholder of an unknown item is stored."""
+    return f"?{dedupe_key}"
+
+
+class Person(msgspec.Struct):
+    """An identity with its contact, old or new."""
+
+    identity_id: str
+    contact_id: str
+    name: str | None
+    reachable: bool
+
+
+class ThreadState(msgspec.Struct, kw_only=True):
+    """A thread as it will be after this group."""
+
+    id: str
+    account: AccountFacts
+    contact_id: str
+    identity_id: str
+    contact_name: str | None
+    reachable: bool
+    state: str
+    round: int
+    assignee_id: str | None
+    assignee_name: str | None
+    last_position: int
+    last_message_at: int
+    last_inbound_at: int
+    first_unanswered_at: int | None
+    unread: int
+    preview: Preview | msgspec.Raw | None
+    is_new: bool = False
+    #: Window name → (expires_at, remaining) as far as this group opened it.
+    windows: dict[str, tuple[int | None, int | None]] = {}
+
+    def snapshot(self) -> ThreadSnapshot:
+        """Return the thread as the inbox shows it."""
+        return ThreadSnapshot(
+            id=self.id,
+            account_id=self.account.id,
+            channel=self.account.channel.code,
+            channel_title=self.account.title,
+            contact=ContactSnapshot(self.contact_id, self.contact_name),
+            state=self.state,
+            round=self.round,
+            assignee=None if self.assignee_id is None else {"id": self.assignee_id, "name": self.assignee_name},
+            unread=self.unread,
+            last_message_at=to_text(self.last_message_at),
+            last_position=self.last_position,
+            preview=self.preview,
+            first_unanswered_at=time_text(self.first_unanswered_at),
+            window=window_snapshot(self.account.channel.capabilities.windows, self.windows, self.last_message_at),
+            reachable=self.reachable,
+        )
+
+
+_THREAD = (
+    "account_id",
+    "key",
+    "id",
+    "contact_id",
+    "identity_id",
+    "state",
+    "round",
+    "assignee_id",
+    "assignee_name",
+    "last_position",
+    "last_message_at",
+    "last_inbound_at",
+    "first_unanswered_at",
+    "unread",
+    "preview",
+)
+_NEW_THREAD = (*_THREAD, "created_at")
+_IDENTITY = ("account_id", "external_id", "id", "contact_id", "name", "reachable")
+_NEW_IDENTITY = (*_IDENTITY, "kind", "created_at")
+_RAW = (
+    "id",
+    "account_id",
+    "received_at",
+    "request_id",
+    "method",
+    "query",
+    "headers",
+    "body",
+    "state",
+    "reason",
+    "error",
+    "attempts",
+    "items",
+    "updated_at",
+)
+_ITEM = ("account_id", "dedupe_key", "raw_id", "at")
+_THREAD_KEY = (schema.thread.c.account_id, schema.thread.c.key)
+_IDENTITY_KEY = (schema.identity.c.account_id, schema.identity.c.external_id)
+
+_SAVE_THREAD = Prepared(
+    update(schema.thread)
+    .where(schema.thread.c.id == bindparam("thread"))
+    .values(
+        {
+            name: bindparam(name, type_=schema.thread.c[name].type)
+            for name in (
+                "last_position",
+                "last_message_at",
+                "last_inbound_at",
+                "first_unanswered_at",
+                "unread",
+                "preview",
+            )
+        }
+    )
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class WorkingSet:
+    """Threads and people of one group, and the rows to be written for it."""
+
+    def __init__(self, tx: Transaction, now: int) -> None:
+        self.tx, self.now = tx, now
+        self._threads: dict[tuple[str, str], ThreadState] = {}
+        self._people: dict[tuple[str, str], Person] = {}
+        self._changed: dict[str, ThreadState] = {}
+        self.messages: list[tuple[Any, ...]] = []
+        self.credentials: list[tuple[Any, ...]] = []
+        self.media: list[tuple[Any, ...]] = []
+
+    def keep_raw(self, arrivals: Iterable[Arrival], outcomes: dict[str, tuple[str, str | None, str | None]]) -> None:
+        """Write the raw requests with their outcome: (state, reason, error)."""
+        self.tx.insert(
+            schema.raw_request,
+            [
+                (
+                    arrival.raw_id,
+                    arrival.account.id,
+                    arrival.received_at,
+                    arrival.request_id,
+                    arrival.method,
+                    arrival.query,
+                    arrival.headers,
+                    arrival.body,
+                    *outcomes[arrival.raw_id],
+                    1,
+                    len(arrival.items),
+                    self.now,
+                )
+                for arrival in arrivals
+                if arrival.keep_raw
+            ],
+            _RAW,
+        )
+
+    def claim(self, keys: Sequence[tuple[str, str, str]]) -> set[tuple[str, str]]:
+        """Remember (account, dedupe key, raw id) and return the (account, key) never seen before."""
+        # In one order for all processes, so that two of them never wait for each other's rows.
+        rows = [(account, key, raw_id, self.now) for account, key, raw_id in sorted(keys)]
+        return self.tx.insert_new(schema.inbound_item, rows, _ITEM, ("account_id", "dedupe_key"))
+
+    def load(self, items: Sequence[tuple[Arrival, Item]]) -> None:
+        """Look up, and create where missing, the people and threads of all items."""
+        people: dict[tuple[str, str], tuple[AccountFacts, Address]] = {}
+        threads: dict[tuple[str, str], tuple[AccountFacts, Address]] = {}
+        for arrival, item in items:
+            if not isinstance(item, (ThreadItem, Unknown)) or item.contact is None or item.thread_key is None:
+                continue
+            account = arrival.account
+            threads.setdefault((account.id, item.thread_key), (account, item.contact))
+            for address in (item.contact, item.member):
+                if address is not None:
+                    people.setdefault((account.id, address.external_id), (account, address))
+        self._load_people(people)
+        self._load_threads(threads)
+
+    def thread(self, account: AccountFacts, key: str) -> ThreadState:
+        """Return a thread that `load` has seen."""
+        return self._threads[account.id, key]
+
+    def person(self, account: AccountFacts, address: Address) -> Person:
+        """Return a person that `load` has seen."""
+        return self._people[account.id, address.external_id]
+
+    def touch(self, thread: ThreadState) -> None:
+        """Write this thread's counters at the end."""
+        self._changed[thread.id] = thread
+
+    def flush(self) -> None:
+        """Write everything that was gathered."""
+        tx = self.tx
+        tx.insert(schema.message, self.messages, MESSAGE_COLUMNS)
+        tx.insert(schema.reply_credential, self.credentials, CREDENTIAL_COLUMNS)
+        tx.insert(schema.media, self.media, MEDIA_COLUMNS)
+        tx.run_many(_SAVE_THREAD, [_thread_values(thread) for thread in self._changed.values()])
+        if self.media:
+            tx.wake("media")
+
+    def _load_people(self, wanted: dict[tuple[str, str], tuple[AccountFacts, Address]]) -> None:
+        self._read_people(wanted)
+        missing = sorted(key for key in wanted if key not in self._people)
+        if not missing:
+            return
+        contacts, identities = [], []
+        for key in missing:
+            address = wanted[key][1]
+            contact_id = new_id()
+            contacts.append((contact_id, address.name, self.now))
+            identities.append((*key, new_id(), contact_id, address.name, True, address.kind.value, self.now))
+        self.tx.insert(schema.contact, contacts, ("id", "name", "created_at"))
+        self.tx.insert_new(schema.identity, identities, _NEW_IDENTITY, ("id",))
+        self._read_people(missing)
+        self.tx.wake("profiles")
+
+    def _read_people(self, keys: Iterable[tuple[str, str]]) -> None:
+        for account_id, external_id, *rest in self.tx.select(schema.identity, _IDENTITY_KEY, keys, _IDENTITY):
+            self._people[account_id, external_id] = Person(*rest)
+
+    def _load_threads(self, wanted: dict[tuple[str, str], tuple[AccountFacts, Address]]) -> None:
+        self._read_threads(wanted, wanted)
+        missing = sorted(key for key in wanted if key not in self._threads)
+        if not missing:
+            return
+        rows = []
+        for key in missing:
+            account, address = wanted[key]
+            person = self.person(account, address)
+            rows.append((*key, new_id(), person.contact_id, person.identity_id, "new", 1, *_FRESH, self.now))
+        new = self.tx.insert_new(schema.thread, rows, _NEW_THREAD, ("id",))
+        self._read_threads(missing, wanted)
+        for key in missing:
+            self._threads[key].is_new = (self._threads[key].id,) in new
+
+    def _read_threads(
+        self, keys: Iterable[tuple[str, str]], wanted: dict[tuple[str, str], tuple[AccountFacts, Address]]
+    ) -> None:
+        for account_id, key, *rest in self.tx.select(schema.thread, _THREAD_KEY, keys, _THREAD):
+            account, address = wanted[account_id, key]
+            person = self.person(account, address)
+            values = dict(zip(_THREAD[2:], rest, strict=True))
+            preview = values.pop("preview")
+            self._threads[account_id, key] = ThreadState(
+                **values,
+                account=account,
+                contact_name=person.name,
+                reachable=bool(person.reachable),
+                preview=None if preview is None else msgspec.Raw(preview.encode()),
+            )
+
+
+#: assignee, name, last_position, last_message_at, last_inbound_at, first_unanswered_at, unread, preview
+_FRESH = (None, None, 0, 0, 0, None, 0, None)
+
+MESSAGE_COLUMNS = (
+    "id",
+    "thread_id",
+    "position",
+    "account_id",
+    "direction",
+    "author_kind",
+    "author_id",
+    "author_name",
+    "content",
+    "external_id",
+    "quotes",
+    "quote_token",
+    "read_token",
+    "album",
+    "at",
+    "platform_at",
+    "late",
+    "raw_id",
+    "placeholder",
+    "referral",
+)
+CREDENTIAL_COLUMNS = ("id", "thread_id", "value", "expires_at", "single_use", "cost")
+MEDIA_COLUMNS = (
+    "id",
+    "account_id",
+    "thread_id",
+    "message_id",
+    "state",
+    "mime",
+    "size",
+    "name",
+    "duration_ms",
+    "source",
+    "attempts",
+    "due_at",
+    "created_at",
+)
+
+
+def _thread_values(thread: ThreadState) -> dict[str, Any]:
+    return {
+        "thread": thread.id,
+        "last_position": thread.last_position,
+        "last_message_at": thread.last_message_at,
+        "last_inbound_at": thread.last_inbound_at,
+        "first_unanswered_at": thread.first_unanswered_at,
+        "unread": thread.unread,
+        "preview": None if thread.preview is None else _encode(thread.preview).decode(),
+    }

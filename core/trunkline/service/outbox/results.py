@@ -1,0 +1,260 @@
+"""Writing down what the platform said. Results that come together are written together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import bindparam, select, update
+
+from trunkline.contract import Accepted, Idempotency
+from trunkline.errors import PlatformAnswer
+from trunkline.model import Actor, ActorKind, DeliveryState, Reason, is_further, new_id
+from trunkline.service.outbox.brakes import Brakes
+from trunkline.service.outbox.claims import Claim
+from trunkline.service.outbox.rulings import Result, Ruling, rule
+from trunkline.service.receipts import announce, announce_rows, late_failure
+from trunkline.service.windows import spend
+from trunkline.store import Prepared, schema
+
+if TYPE_CHECKING:
+    from trunkline.store import Transaction
+
+__all__ = ["Result", "record"]
+
+_d = schema.delivery.c
+_COLUMNS = tuple(str(column.name) for column in _d)
+_Row: Any = msgspec.defstruct("_Row", [(name, Any) for name in _COLUMNS], frozen=True)
+_SET = ("state", "reason", "due_at", "owner", "lease_until", "after_uncertain", "maybe_duplicate", "updated_at")
+_SETTLE = Prepared(
+    update(schema.delivery)
+    .where(_d.id == bindparam("delivery"))
+    .values({name: bindparam(name, type_=_d[name].type) for name in (*_SET, "route", "cost", "sent_at")})
+)
+_m = schema.message.c
+_NAMED = Prepared(
+    update(schema.message)
+    .where(_m.id == bindparam("message"), _m.external_id.is_(None))
+    .values(external_id=bindparam("external"), quote_token=bindparam("token"))
+)
+_RELEASE = Prepared(
+    update(schema.reply_credential).where(schema.reply_credential.c.id == bindparam("credential")).values(used_by=None)
+)
+_early = schema.early_receipt.c
+_FORGET = Prepared(schema.early_receipt.delete().where(_early.id == bindparam("receipt")))
+_WAITING = Prepared(
+    select(_d.id).where(
+        _d.thread_id == bindparam("thread"),
+        _d.state == "queued",
+        _d.position >= bindparam("position"),
+        _d.id != bindparam("delivery"),
+    )
+)
+_WAIT = Prepared(
+    update(schema.delivery)
+    .where(_d.id == bindparam("delivery"))
+    .values(state="held", reason=bindparam("reason"), updated_at=bindparam("now"))
+)
+_ATTEMPT = ("id", "delivery_id", "number", "started_at", "ended_at", "outcome", "route", "answer")
+_AT_PLATFORM = ("account_id", "external_id", "delivery_id", "message_id", "quote_token")
+
+_encode = msgspec.json.Encoder().encode
+_ABOVE = _encode(Reason(code="waits_for_earlier", text="It waits for an earlier message.")).decode()
+
+
+class _Early(msgspec.Struct, frozen=True):
+    """A receipt that came before our own answer."""
+
+    id: str
+    state: DeliveryState
+    answer: PlatformAnswer | None
+
+
+#: (account, platform id) → receipts that came too early.
+_EarlyOnes = dict[tuple[str, str], list[_Early]]
+
+
+class _Gathered:
+    """What a group of results changes, written at its end with a few statements."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Any] = {}
+        self.named: list[dict[str, Any]] = []
+        self.at_platform: list[tuple[Any, ...]] = []
+        self.released: list[dict[str, Any]] = []
+        self.forgotten: list[dict[str, Any]] = []
+        self.spent: list[tuple[str, str, int]] = []
+
+
+def record(tx: Transaction, results: list[Result]) -> list[bool]:
+    """Store how attempts ended; False for those whose lease was lost meanwhile, which change nothing."""
+    rows = _read(tx, results)
+    tx.insert(schema.attempt, [_attempt(result) for result in results], _ATTEMPT)
+    ours = [result for result in results if _is_ours(result, rows)]
+    early, gathered = _early_ones(tx, ours), _Gathered()
+    brakes = Brakes(tx, {result.claim.account_id for result in ours})
+    for result in ours:
+        _apply(result, rows[result.claim.message.delivery_id], early, gathered, brakes)
+    _write(tx, gathered)
+    brakes.save()
+    for result in ours:
+        row = gathered.rows[result.claim.message.delivery_id]
+        announce_rows(tx, [row], result.ended_at, actor=Actor(ActorKind.CONNECTOR, row.account_id))
+        _hold_followers(tx, row, result.ended_at)
+    if ours:
+        tx.wake("outbox")
+    return [_is_ours(result, rows) for result in results]
+
+
+def _read(tx: Transaction, results: list[Result]) -> dict[str, Any]:
+    ids = {(result.claim.message.delivery_id,) for result in results}
+    return {row[0]: _Row(*row) for row in tx.select(schema.delivery, (_d.id,), ids, _COLUMNS)}
+
+
+def _is_ours(result: Result, rows: dict[str, Any]) -> bool:
+    row = rows.get(result.claim.message.delivery_id)
+    return row is not None and row.fence == result.claim.fence
+
+
+def _attempt(result: Result) -> tuple[Any, ...]:
+    claim, answer = result.claim, result.error.answer if result.error else None
+    route = result.accepted.route if result.accepted else None
+    if result.accepted is not None and result.accepted.evidence:
+        answer = PlatformAnswer(request_id=result.accepted.evidence)
+    return (
+        new_id(),
+        claim.message.delivery_id,
+        claim.attempts,
+        result.started_at,
+        result.ended_at,
+        "accepted" if result.error is None else result.error.code,
+        route,
+        None if answer is None else _encode(answer).decode(),
+    )
+
+
+def _early_ones(tx: Transaction, results: list[Result]) -> _EarlyOnes:
+    """Return the receipts that came before these answers."""
+    keys = {
+        (result.claim.account_id, part.external_id)
+        for result in results
+        for part in (result.accepted.parts if result.accepted else ())
+        if part.external_id
+    }
+    found: _EarlyOnes = {}
+    columns, key = ("account_id", "external_id", "id", "state", "answer"), (_early.account_id, _early.external_id)
+    for account_id, external_id, receipt_id, state, answer in tx.select(schema.early_receipt, key, keys, columns):
+        said = None if answer is None else msgspec.json.decode(answer, type=PlatformAnswer)
+        found.setdefault((account_id, external_id), []).append(_Early(receipt_id, DeliveryState(state), said))
+    return found
+
+
+def _apply(result: Result, row: Any, early: _EarlyOnes, gathered: _Gathered, brakes: Brakes) -> None:
+    claim, now = result.claim, result.ended_at
+    if result.accepted is not None:
+        gathered.rows[row.id] = _accepted(result, result.accepted, row, early, gathered)
+        brakes.heal(claim.account_id, now)
+        return
+    assert result.error is not None  # noqa: S101 - a result is one or the other
+    ruling = rule(result, result.error)
+    gathered.rows[row.id] = changed = _refused(result, ruling, row)
+    if claim.credential_id is not None and not changed.after_uncertain:
+        gathered.released.append({"credential": claim.credential_id})
+    brakes.trip(claim.account_id, ruling, now)
+
+
+def _accepted(result: Result, accepted: Accepted, row: Any, early: _EarlyOnes, gathered: _Gathered) -> Any:
+    claim, now = result.claim, result.ended_at
+    _note_ids(claim, accepted, gathered)
+    if claim.credential_id is not None and not accepted.credential_used:
+        gathered.released.append({"credential": claim.credential_id})
+    if claim.window is not None:
+        gathered.spent.append((claim.thread_id, claim.window, claim.parts))
+    # A receipt or an echo may have told already; then the state is further than ours, and stays.
+    state, reason = (DeliveryState.SENT, None) if row.state == "sending" else (DeliveryState(row.state), row.reason)
+    for part in accepted.parts:
+        for receipt in early.get((claim.account_id, part.external_id), ()):
+            gathered.forgotten.append({"receipt": receipt.id})
+            if is_further(receipt.state, state):
+                state, reason = receipt.state, late_failure(receipt.state, receipt.answer)
+    return msgspec.structs.replace(
+        row,
+        state=state.value,
+        reason=reason,
+        owner=None,
+        lease_until=None,
+        route=accepted.route,
+        cost=accepted.cost.value,
+        maybe_duplicate=bool(row.maybe_duplicate) or (bool(row.after_uncertain) and not _is_safe(result, accepted)),
+        updated_at=now,
+        sent_at=row.sent_at or now,
+    )
+
+
+def _note_ids(claim: Claim, accepted: Accepted, gathered: _Gathered) -> None:
+    """Keep the platform's ids: receipts, quotes and echoes refer to them. A message answers to its first one."""
+    parts = [part for part in accepted.parts if part.external_id]
+    delivery_id = claim.message.delivery_id
+    for part in parts:
+        row = (claim.account_id, part.external_id, delivery_id, claim.message_id, part.quote_token)
+        gathered.at_platform.append(row)
+    for part in parts[:1]:
+        name = {"message": claim.message_id, "external": part.external_id, "token": part.quote_token}
+        gathered.named.append(name)
+
+
+def _is_safe(result: Result, accepted: Accepted) -> bool:
+    """Whether a repeated send cannot have shown twice: a key protected it, or its credential works once only."""
+    return result.idempotency is Idempotency.KEY or (accepted.credential_used and not accepted.verified)
+
+
+def _refused(result: Result, ruling: Ruling, row: Any) -> Any:
+    now, state, due_at = result.ended_at, ruling.state, ruling.due_at
+    if row.state != "sending":  # the platform has shown meanwhile that it has it
+        return msgspec.structs.replace(row, owner=None, lease_until=None, updated_at=now)
+    unknown = ruling.is_unknown or bool(row.after_uncertain)
+    if due_at is not None and due_at >= row.expires_at:
+        state, due_at = (state, row.expires_at) if unknown else ("expired", None)
+    reason = Reason(
+        code=ruling.code,
+        text=ruling.text,
+        whose=ruling.whose,
+        answer=result.error.answer if result.error else None,
+    )
+    return msgspec.structs.replace(
+        row,
+        state=state,
+        reason=_encode(reason).decode(),
+        due_at=row.due_at if due_at is None else due_at,
+        owner=None,
+        lease_until=None,
+        after_uncertain=unknown,
+        updated_at=now,
+    )
+
+
+def _write(tx: Transaction, gathered: _Gathered) -> None:
+    tx.run_many(_SETTLE, [_settled(row) for row in gathered.rows.values()])
+    tx.insert_new(schema.delivery_id_at_platform, gathered.at_platform, _AT_PLATFORM, ("external_id",))
+    tx.run_many(_NAMED, gathered.named)
+    tx.run_many(_RELEASE, gathered.released)
+    tx.run_many(_FORGET, gathered.forgotten)
+    for thread_id, window, count in gathered.spent:
+        spend(tx, thread_id, window, count)
+
+
+def _settled(row: Any) -> dict[str, Any]:
+    names = (*_SET, "route", "cost", "sent_at")
+    values = {name: getattr(row, name) for name in names}
+    flags = {name: bool(values[name]) for name in ("after_uncertain", "maybe_duplicate")}
+    return {"delivery": row.id, **values, **flags}
+
+
+def _hold_followers(tx: Transaction, row: Any, now: int) -> None:
+    """Show that later replies of the thread wait for this one."""
+    if row.state not in {"retrying", "uncertain", "held"}:
+        return
+    found = tx.run(_WAITING, {"thread": row.thread_id, "position": row.position, "delivery": row.id})
+    tx.run_many(_WAIT, [{"delivery": delivery_id, "reason": _ABOVE, "now": now} for (delivery_id,) in found])
+    for (delivery_id,) in found:
+        announce(tx, delivery_id, now, actor=Actor(ActorKind.SYSTEM))

@@ -1,0 +1,357 @@
+"""The second walk's first half: what staff write becomes messages, deliveries and an event in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import msgspec
+from sqlalchemy import select
+
+from trunkline.contract import Capabilities, Context, Quote
+from trunkline.errors import Whose
+from trunkline.model import (
+    Actor,
+    Audio,
+    Author,
+    Content,
+    File,
+    Image,
+    Media,
+    QuickReply,
+    Reason,
+    Text,
+    Video,
+    new_id,
+)
+from trunkline.service.arrivals import AccountFacts
+from trunkline.service.media import publish
+from trunkline.service.reading import thread_snapshot
+from trunkline.service.receipts import ACTIVE, announce
+from trunkline.service.rendering import Plan, ReplyRefused, plan_for
+from trunkline.service.snapshots import media_snapshot, message_snapshot, preview_of
+from trunkline.service.windows import REFUSALS, Verdict, judge, read_windows
+from trunkline.store import schema
+
+if TYPE_CHECKING:
+    from trunkline.service.house import House
+    from trunkline.store import Transaction
+
+__all__ = ["Draft", "ReplyRefused", "post_reply", "retry_message"]
+
+#: A reply that could not be sent for this long is given up.
+GIVE_UP_MS = 24 * 3600 * 1000
+_AGAIN = ("failed", "expired", "suppressed")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants to say: each attachment becomes a message of its own, then the text, then `contents`."""
+
+    text: str | None = None
+    #: Ids of stored media.
+    attachments: tuple[str, ...] = ()
+    quick_replies: tuple[QuickReply, ...] = ()
+    #: Our id of the message that is answered.
+    reply_to: str | None = None
+    contents: tuple[Content, ...] = ()
+
+
+class _Posting(msgspec.Struct, kw_only=True):
+    """One reply on its way into the store."""
+
+    house: Any
+    thread: Any
+    facts: AccountFacts
+    capabilities: Capabilities
+    author: Author
+    actor: Actor
+    now: int
+    quote: Quote | None
+    quoted: str | None
+    verdict: Verdict
+
+
+def post_reply(
+    tx: Transaction, house: House, thread_id: str, draft: Draft, *, author: Author, actor: Actor, now: int
+) -> str:
+    """Store a reply with its deliveries and return the id of its last message.
+
+    A reply that the platform would refuse (window over, budget spent) is stored too, as suppressed with its reason.
+
+    Raises:
+        ReplyRefused: no such thread, or the channel cannot carry it.
+    """
+    posting = _prepare(tx, house, thread_id, draft, author, actor, now)
+    contents = _contents(tx, house, draft)
+    plans = [
+        plan_for(content, draft.quick_replies if index == len(contents) - 1 else (), posting.capabilities)
+        for index, content in enumerate(contents)
+    ]
+    message_id = ""
+    for content, plan in zip(contents, plans, strict=True):
+        is_last = content is contents[-1]
+        message_id = _store(tx, posting, content, plan, draft.quick_replies if is_last else ())
+        posting.quote = posting.quoted = None
+    tx.wake("outbox")
+    return message_id
+
+
+def _prepare(  # noqa: PLR0917 - one call site, above
+    tx: Transaction, house: House, thread_id: str, draft: Draft, author: Author, actor: Actor, now: int
+) -> _Posting:
+    thread = tx.execute(select(schema.thread).where(schema.thread.c.id == thread_id).with_for_update()).one_or_none()
+    if thread is None:
+        raise ReplyRefused("There is no such thread.", code="not_found", status=404)
+    account = house.accounts.get(thread.account_id)
+    if account is None or account.channel_spec is None:
+        words = f"The account {thread.account_id} is not configured any more."
+        raise ReplyRefused(words, code="account_gone", status=409)
+    context = Context(account_id=thread.account_id, at_ms=now)
+    capabilities = account.channel_spec.effective(context).capabilities
+    quote, quoted = _quote(tx, thread, draft.reply_to)
+    verdict = judge(capabilities.windows, read_windows(tx, thread_id), author.kind, now)
+    return _Posting(
+        house=house,
+        thread=thread,
+        facts=AccountFacts(thread.account_id, account.channel_spec),
+        capabilities=capabilities,
+        author=author,
+        actor=actor,
+        now=now,
+        quote=quote,
+        quoted=quoted,
+        verdict=verdict,
+    )
+
+
+def _quote(tx: Transaction, thread: Any, message_id: str | None) -> tuple[Quote | None, str | None]:
+    if message_id is None:
+        return None, None
+    table = schema.message
+    row = tx.execute(select(table).where(table.c.id == message_id, table.c.thread_id == thread.id)).one_or_none()
+    if row is None:
+        raise ReplyRefused("The quoted message is not in this thread.", code="quote_not_found", field="reply_to")
+    if row.external_id is None:
+        return None, None
+    return Quote(external_id=row.external_id, token=row.quote_token), row.external_id
+
+
+def _contents(tx: Transaction, house: House, draft: Draft) -> list[Content]:
+    contents: list[Content] = [_attachment(tx, house, media_id) for media_id in draft.attachments]
+    if draft.text is not None and draft.text.strip():
+        contents.append(Text(text=draft.text))
+    contents.extend(draft.contents)
+    if not contents:
+        raise ReplyRefused("There is nothing to send.", code="empty_reply", field="text")
+    return contents
+
+
+#: First half of the MIME type → content kind.
+_BY_FAMILY: dict[str, Any] = {"image": Image, "video": Video, "audio": Audio}
+
+
+def _attachment(tx: Transaction, house: House, media_id: str) -> Content:
+    row = tx.execute(select(schema.media).where(schema.media.c.id == media_id)).one_or_none()
+    if row is None or row.state != "stored":
+        raise ReplyRefused("There is no such attachment.", code="attachment_not_found", field="attachments", status=404)
+    urls = publish(tx, [media_id], house.settings.server.public_url)
+    url, preview_url = urls[media_id]
+    media = Media(
+        id=row.id,
+        mime=row.mime,
+        size=row.size,
+        name=row.name,
+        width=row.width,
+        height=row.height,
+        duration_ms=row.duration_ms,
+        url=url,
+        preview_url=preview_url,
+    )
+    kind = _BY_FAMILY.get((row.mime or "").split("/", 1)[0], File)
+    content: Content = kind(media=media)
+    return content
+
+
+def _store(
+    tx: Transaction, posting: _Posting, content: Content, plan: Plan, quick_replies: Sequence[QuickReply]
+) -> str:
+    message_id, thread = new_id(), posting.thread
+    position = _take_position(tx, posting, content)
+    tx.execute(
+        schema.message.insert().values(
+            id=message_id,
+            thread_id=thread.id,
+            position=position,
+            account_id=thread.account_id,
+            direction="out",
+            author_kind=posting.author.kind.value,
+            author_id=posting.author.id,
+            author_name=posting.author.name,
+            content=_encode(content).decode(),
+            quick_replies=_encode(quick_replies).decode() if quick_replies else None,
+            quotes=posting.quoted,
+            at=posting.now,
+            late=False,
+        )
+    )
+    for media_id in [medium.id for medium in _media(content) if medium.id]:
+        tx.execute(
+            schema.media.update()
+            .where(schema.media.c.id == media_id)
+            .values(message_id=message_id, thread_id=thread.id, account_id=thread.account_id)
+        )
+    _queue(tx, posting, message_id, position, plan)
+    _tell(tx, posting, message_id)
+    return message_id
+
+
+def _media(content: Content) -> tuple[Media, ...]:
+    medium = getattr(content, "media", None)
+    return (medium,) if isinstance(medium, Media) else ()
+
+
+def _take_position(tx: Transaction, posting: _Posting, content: Content) -> int:
+    """Give the message its place and move the thread's counters; an answer ends the customer's wait."""
+    table, thread = schema.thread, posting.thread
+    position = tx.execute(select(table.c.last_position).where(table.c.id == thread.id)).scalar_one() + 1
+    values = {
+        "last_position": position,
+        "last_message_at": posting.now,
+        "first_unanswered_at": None,
+        "preview": _encode(preview_of(content, posting.author.kind.value)).decode(),
+    }
+    tx.execute(table.update().where(table.c.id == thread.id).values(values))
+    return int(position)
+
+
+def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, plan: Plan) -> None:
+    state, reason = _first_state(posting, plan)
+    common = {
+        "message_id": message_id,
+        "thread_id": posting.thread.id,
+        "account_id": posting.thread.account_id,
+        "position": position,
+        "parts": len(plan.requests),
+        "state": state,
+        "reason": None if reason is None else _encode(reason).decode(),
+        "due_at": posting.now,
+        "expires_at": min(posting.now + GIVE_UP_MS, posting.verdict.expires_at or posting.now + GIVE_UP_MS),
+        "attempts": 0,
+        "author": _encode(posting.author).decode(),
+        "level": plan.level.value,
+        "window": posting.verdict.window,
+        "after_uncertain": False,
+        "maybe_duplicate": False,
+        "created_at": posting.now,
+        "updated_at": posting.now,
+    }
+    rows = [
+        {
+            **common,
+            "id": new_id(),
+            "part": number,
+            "key": str(uuid4()),
+            "plan": _encode(request.parts).decode(),
+            "quick_replies": _encode(request.quick_replies).decode() if request.quick_replies else None,
+            "quote": _encode(posting.quote).decode() if posting.quote and number == 1 else None,
+        }
+        for number, request in enumerate(plan.requests, 1)
+    ]
+    tx.execute(schema.delivery.insert(), rows)
+
+
+def _first_state(posting: _Posting, plan: Plan) -> tuple[str, Reason | None]:
+    if posting.verdict.allowed:
+        remaining = posting.verdict.remaining
+        if remaining is None or remaining >= sum(len(request.parts) for request in plan.requests):
+            return "queued", None
+        return _suppressed("budget_spent")
+    return _suppressed(posting.verdict.code or "window_closed")
+
+
+def _suppressed(code: str) -> tuple[str, Reason]:
+    whose: Whose = "recipient"
+    return "suppressed", Reason(code=code, text=REFUSALS[code], whose=whose)
+
+
+def _tell(tx: Transaction, posting: _Posting, message_id: str) -> None:
+    row = tx.execute(select(schema.message).where(schema.message.c.id == message_id)).one()
+    deliveries = _deliveries(tx, message_id)
+    media = {
+        found.id: media_snapshot(found)
+        for found in tx.execute(select(schema.media).where(schema.media.c.message_id == message_id))
+    }
+    thread = tx.execute(select(schema.thread).where(schema.thread.c.id == posting.thread.id)).one()
+    payload = {
+        "message": message_snapshot(row, deliveries, media),
+        "thread": thread_snapshot(tx, thread, posting.facts),
+    }
+    at, thread_id = posting.now, posting.thread.id
+    tx.append("reply_sent", actor=posting.actor, at=at, payload=payload, thread_id=thread_id)
+    for delivery in deliveries:
+        if delivery.state == "suppressed":
+            announce(tx, delivery.id, at, actor=posting.actor)
+
+
+def _deliveries(tx: Transaction, message_id: str) -> list[Any]:
+    table = schema.delivery
+    return list(tx.execute(select(table).where(table.c.message_id == message_id).order_by(table.c.part)).fetchall())
+
+
+def retry_message(tx: Transaction, house: House, message_id: str, *, actor: Actor, now: int) -> None:
+    """Send the parts of a message that did not arrive again.
+
+    Raises:
+        ReplyRefused: it is on its way already ("already_trying"), or nothing of it failed ("not_retryable").
+    """
+    thread_id = tx.execute(
+        select(schema.message.c.thread_id).where(schema.message.c.id == message_id)
+    ).scalar_one_or_none()
+    if thread_id is None:
+        raise ReplyRefused("There is no such message.", code="not_found", status=404)
+    thread = tx.execute(select(schema.thread).where(schema.thread.c.id == thread_id).with_for_update()).one()
+    rows = _deliveries(tx, message_id)
+    if any(row.state in ACTIVE for row in rows):
+        raise ReplyRefused("The message is being sent already.", code="already_trying", status=409)
+    again = [row for row in rows if row.state in _AGAIN]
+    if not again:
+        raise ReplyRefused("Nothing of this message failed.", code="not_retryable", status=409)
+    verdict = _judge_again(tx, house, thread, again[0], now)
+    for row in again:
+        _requeue(tx, row, verdict, now)
+        announce(tx, row.id, now, actor=actor)
+    tx.wake("outbox")
+
+
+def _judge_again(tx: Transaction, house: House, thread: Any, row: Any, now: int) -> Verdict:
+    account = house.accounts.get(thread.account_id)
+    if account is None or account.channel_spec is None:
+        words = f"The account {thread.account_id} is not configured any more."
+        raise ReplyRefused(words, code="account_gone", status=409)
+    capabilities = account.channel_spec.effective(Context(account_id=account.id, at_ms=now)).capabilities
+    author = msgspec.json.decode(row.author, type=Author)
+    return judge(capabilities.windows, read_windows(tx, thread.id), author.kind, now)
+
+
+def _requeue(tx: Transaction, row: Any, verdict: Verdict, now: int) -> None:
+    state, reason = ("queued", None) if verdict.allowed else _suppressed(verdict.code or "window_closed")
+    values = {
+        "state": state,
+        "reason": None if reason is None else _encode(reason).decode(),
+        "due_at": now,
+        "expires_at": min(now + GIVE_UP_MS, verdict.expires_at or now + GIVE_UP_MS),
+        "window": verdict.window,
+        "owner": None,
+        "fence": row.fence + 1,
+        # A new send, by a person's wish: it may take a new credential, and may show a second time.
+        "credential_id": None,
+        "after_uncertain": False,
+        # What the platform once took it would take for the same again.
+        "key": str(uuid4()) if row.sent_at is not None else row.key,
+        "maybe_duplicate": bool(row.maybe_duplicate) or bool(row.after_uncertain),
+        "updated_at": now,
+    }
+    tx.execute(schema.delivery.update().where(schema.delivery.c.id == row.id).values(values))

@@ -1,0 +1,77 @@
+"""A connector's services without a house: settings, a client, a clock moved by hand, tokens in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import httpx2
+from pydantic import BaseModel
+
+from trunkline.contract import AccessToken, Clock
+
+__all__ = ["FakeServices", "HandClock", "MemoryTokens"]
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+class HandClock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def move(self, seconds: float) -> None:
+        self._now_ms += round(seconds * 1000)
+
+
+class MemoryTokens:
+    """Tokens of one account; one renewal at a time, as the real cache promises."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._lock = clock, asyncio.Lock()
+        self._kept: dict[str, AccessToken] = {}
+        #: How often a token was fetched.
+        self.renewals = 0
+
+    async def get(self, renew: Callable[[], Awaitable[AccessToken]], *, name: str = "access") -> str:
+        async with self._lock:
+            token = self._kept.get(name)
+            if token is None or token.expires_at_ms <= self._clock.now_ms():
+                self.renewals += 1
+                token = self._kept[name] = await renew()
+            return token.value
+
+    async def forget(self, value: str, *, name: str = "access") -> None:
+        if (token := self._kept.get(name)) and token.value == value:
+            del self._kept[name]
+
+
+class FakeServices(Generic[ConfigT]):
+    """What `ConnectorSpec.build` takes. The client is a plain one: loopback is allowed, nothing is guarded.
+
+    Use it as `async with FakeServices(config) as services`, which closes the client.
+    """
+
+    def __init__(
+        self,
+        config: ConfigT,
+        *,
+        channel: str = "",
+        clock: Clock | None = None,
+        http: httpx2.AsyncClient | None = None,
+    ) -> None:
+        self.account_id, self.channel, self.config = "account-under-test", channel, config
+        self.clock: Clock = clock or HandClock()
+        self.http = http or httpx2.AsyncClient(timeout=5, trust_env=False)
+        self.tokens = MemoryTokens(self.clock)
+
+    async def __aenter__(self) -> FakeServices[ConfigT]:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.aclose()
