@@ -1,0 +1,1 @@
+"""What requests carry and answers hold, as pydantic models: validation and document from one source."""

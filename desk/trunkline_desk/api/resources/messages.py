@@ -1,0 +1,155 @@
+"""Messages: reading them, answering, sending again what failed, and that somebody is typing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from trunkline.contract import Extra
+from trunkline.http.problems import FieldError, Problem
+from trunkline.model import QuickReply
+from trunkline.service import signals
+from trunkline.service.replies import Draft, ReplyRefused, post_reply, retry_message
+from trunkline.service.snapshots import MessageSnapshot
+from trunkline.store import schema
+from trunkline_desk.api.actors import author_of, change_of, log_actor
+from trunkline_desk.api.models.messages import Message, MessagePage, NewReply
+from trunkline_desk.api.models.threads import BeforeQuery
+from trunkline_desk.api.models.words import EmptyBody
+from trunkline_desk.api.route import Call, Route
+from trunkline_desk.people.roles import Action
+from trunkline_desk.threads.composing import effective
+from trunkline_desk.threads.detail import find_thread
+from trunkline_desk.threads.messages import read_message, read_messages
+from trunkline_desk.threads.rows import ask, bad_cursor
+from trunkline_desk.threads.states import take_for_reply
+
+__all__ = ["ROUTES"]
+
+_media = schema.media
+
+
+async def messages(call: Call[None, BeforeQuery]) -> dict[str, Any]:
+    """Return a page of a thread."""
+    before = call.query.before
+    if before is not None and not (before.isascii() and before.isdecimal() and len(before) < 19):
+        raise bad_cursor()
+    position = None if before is None else int(before)
+    return await ask(call.desk.house.store, read_messages, call.path("thread_id"), position, call.query.limit)
+
+
+async def reply(call: Call[NewReply, None]) -> MessageSnapshot:
+    """Answer; a thread that nobody has becomes the replier's own first."""
+    house, body = call.desk.house, call.body
+    draft = Draft(
+        text=body.text,
+        attachments=tuple(body.attachments),
+        quick_replies=tuple(QuickReply(title=one.title, data=one.data or "") for one in body.quick_replies),
+        reply_to=body.reply_to,
+    )
+
+    def work(tx: Any) -> MessageSnapshot:
+        _insist_on_own(tx, call, body.attachments)
+        take_for_reply(tx, change_of(call))
+        message_id = post_reply(
+            tx, house, call.path("thread_id"), draft, author=author_of(call), actor=log_actor(call), now=call.now
+        )
+        return read_message(tx, message_id)
+
+    return await _refusing(call, work)
+
+
+def _insist_on_own(tx: Any, call: Call[Any, Any], attachments: Sequence[str]) -> None:
+    """Refuse files that somebody else uploaded, or that belong to a message already."""
+    mine = select(_media.c.id).where(
+        _media.c.id.in_(attachments), _media.c.owner_id == call.actor.id, _media.c.message_id.is_(None)
+    )
+    if attachments and len(tx.execute(mine).all()) < len(set(attachments)):
+        words = "There is no such attachment of yours; upload it first."
+        raise Problem(404, "attachment_not_found", words, errors=[FieldError("attachments", words)])
+    if len(set(attachments)) < len(attachments):
+        words = "An attachment is named twice."
+        raise Problem(422, "invalid", words, errors=[FieldError("attachments", words)])
+
+
+async def retry(call: Call[EmptyBody, None]) -> MessageSnapshot:
+    """Send again what failed."""
+    house, message_id = call.desk.house, call.path("message_id")
+
+    def work(tx: Any) -> MessageSnapshot:
+        retry_message(tx, house, message_id, actor=log_actor(call), now=call.now)
+        return read_message(tx, message_id)
+
+    return await _refusing(call, work)
+
+
+async def _refusing(call: Call[Any, Any], work: Any) -> MessageSnapshot:
+    """Run a write and put its refusals into the words of the API."""
+    try:
+        answer: MessageSnapshot = await call.commit(work)
+    except ReplyRefused as refusal:
+        errors = [FieldError(refusal.field, str(refusal))] if refusal.field else []
+        raise Problem(refusal.status, refusal.code, str(refusal), errors=errors) from None
+    return answer
+
+
+async def typing(call: Call[EmptyBody, None]) -> None:
+    """Show the customer that an answer is being written; seen or not, nothing is kept."""
+    desk, thread_id = call.desk, call.path("thread_id")
+    row = await ask(desk.house.store, find_thread, thread_id)
+    if Extra.TYPING not in effective(desk.house, row, call.now).extras:
+        raise Problem(409, "not_supported", "This channel cannot show that somebody is typing.")
+    desk.later(signals.typing(desk.house, thread_id), "typing")
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/threads/{thread_id}/messages",
+        handler=messages,
+        action=Action.READ_THREADS,
+        operation="messages",
+        summary="Messages of a thread before a position, oldest first.",
+        query=BeforeQuery,
+        answer=MessagePage,
+        refusals=((404, "unknown_thread"),),
+    ),
+    Route(
+        method="POST",
+        path="/threads/{thread_id}/messages",
+        handler=reply,
+        action=Action.REPLY,
+        operation="reply",
+        summary="Answer the customer; what the platform would refuse is kept as suppressed, with its reason.",
+        status=202,
+        body=NewReply,
+        answer=Message,
+        refusals=((404, "unknown_thread"), (409, "account_gone")),
+    ),
+    Route(
+        method="POST",
+        path="/messages/{message_id}/retry",
+        handler=retry,
+        action=Action.REPLY,
+        operation="retry_message",
+        summary="Send again what failed.",
+        status=202,
+        body=EmptyBody,
+        answer=Message,
+        refusals=((404, "not_found"), (409, "not_retryable"), (409, "already_trying")),
+    ),
+    Route(
+        method="POST",
+        path="/threads/{thread_id}/typing",
+        handler=typing,
+        action=Action.REPLY,
+        operation="typing",
+        summary="Show the customer that an answer is being written.",
+        status=202,
+        body=EmptyBody,
+        refusals=((404, "unknown_thread"), (409, "not_supported")),
+        repeatable=False,
+    ),
+)

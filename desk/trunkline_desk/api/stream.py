@@ -1,0 +1,198 @@
+"""The live feed: one frame per commit, encoded once for everybody, to whoever holds a ticket of a minute ago."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+from sqlalchemy import delete, func, select
+
+from trunkline.clock import to_text
+from trunkline.http.problems import Problem
+from trunkline.log import get_logger
+from trunkline.store import schema
+from trunkline_desk.api.door import admit
+from trunkline_desk.api.models.people import Ticket
+from trunkline_desk.api.models.words import EmptyBody
+from trunkline_desk.api.route import Call, Route
+from trunkline_desk.api.sockets import TOKEN_OVER, Connection
+from trunkline_desk.people.roles import Action
+from trunkline_desk.people.secrets import STREAM_TICKET, fingerprint, new_secret
+from trunkline_desk.people.tokens import alive
+from trunkline_desk.schema import stream_ticket
+
+if TYPE_CHECKING:
+    from trunkline_desk.api.desk import Desk
+
+__all__ = ["ROUTES", "stream"]
+
+log = get_logger("desk")
+
+TICKET_MS = 30 * 1000
+HEARTBEAT_S = 20.0
+#: How long a client may take to answer our goodbye.
+_GOODBYE_S = 2.0
+_MAX_FRAME = 64 * 1024
+_MAX_SEQ = 2**62
+_RESET = b'{"type":"reset"}'
+#: Everything a client may say; it has no effect.
+_UNDERSTOOD = frozenset({"pong"})
+
+
+async def give_ticket(call: Call[EmptyBody, None]) -> dict[str, Any]:
+    """Give a ticket for one connection: browsers cannot send a token with a WebSocket, and addresses are logged."""
+    ticket, token_id, expires_at = new_secret(STREAM_TICKET), call.actor.token_id, call.now + TICKET_MS
+
+    def work(tx: Any) -> None:
+        tx.execute(delete(stream_ticket).where(stream_ticket.c.expires_at <= call.now))
+        row = {"ticket_hash": fingerprint(ticket), "token_id": token_id, "expires_at": expires_at}
+        tx.execute(stream_ticket.insert().values(row))
+
+    await call.commit(work)
+    return {"ticket": ticket, "expires_at": to_text(expires_at)}
+
+
+async def stream(desk: Desk, request: web.Request) -> web.StreamResponse:
+    """Serve one connection to its end."""
+    by_header = "Authorization" in request.headers
+    _refuse_foreign(desk, request, origin_needed=not by_header)
+    cursor = _cursor(request)
+    token_id = (await admit(desk, request, Action.STREAM)).token_id if by_header else await _redeem(desk, request)
+    socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=_MAX_FRAME, compress=False, timeout=_GOODBYE_S)
+    await socket.prepare(request)
+    if token_id is None:
+        await socket.close(code=TOKEN_OVER, message=b"ticket invalid")
+        return socket
+    connection = Connection(socket, request, token_id)
+    desk.sockets.add(connection)
+    try:
+        await _serve(desk, connection, cursor)
+    finally:
+        desk.sockets.drop(connection)
+    return socket
+
+
+def _refuse_foreign(desk: Desk, request: web.Request, *, origin_needed: bool) -> None:
+    """Refuse pages of others: a browser always says whose page opens a socket.
+
+    Raises:
+        Problem: 403.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None and not origin_needed:
+        return
+    if origin is None or origin not in _own_origins(desk, request):
+        raise Problem(403, "foreign_origin", "This page may not open the live feed.")
+
+
+def _own_origins(desk: Desk, request: web.Request) -> set[str]:
+    """Return the origins that are ours: the public address, and the address that this request was sent to."""
+    public = urlsplit(desk.public_url)
+    return {f"{public.scheme}://{public.netloc}", f"{request.scheme}://{request.host}"}
+
+
+def _cursor(request: web.Request) -> int | None:
+    given = request.query.get("cursor")
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdecimal() and len(given) < 19):
+        raise Problem(400, "bad_cursor", "The cursor of the live feed is a number.")
+    return min(int(given), _MAX_SEQ)
+
+
+async def _redeem(desk: Desk, request: web.Request) -> str | None:
+    """Take a ticket away and return the token behind it, None when it opens nothing."""
+    ticket, now, table = request.query.get("ticket", ""), desk.now(), stream_ticket
+
+    def work(tx: Any) -> str | None:
+        mine = table.c.ticket_hash == fingerprint(ticket)
+        row = tx.execute(delete(table).where(mine).returning(table.c.token_id, table.c.expires_at)).one_or_none()
+        return row.token_id if row is not None and row.expires_at > now else None
+
+    token_id = await desk.house.store.writer.write(work)
+    if token_id is None:
+        return None
+    async with desk.house.store.read() as connection:
+        return token_id if token_id in await alive(connection, [token_id], now) else None
+
+
+async def _serve(desk: Desk, connection: Connection, cursor: int | None) -> None:
+    first, last = await _reach(desk)
+    start = last if cursor is None else cursor
+    if start > last or start + 1 < first:
+        await connection.send(_RESET)
+        await connection.close(WSCloseCode.OK, b"reset")
+        return
+    await connection.send(msgspec.json.encode({"type": "hello", "cursor": start}))
+    log.info("ws.opened", cursor=start)
+    pushing = asyncio.create_task(_push(desk, connection, start), name="desk-push")
+    try:
+        await _listen(connection.socket)
+    finally:
+        pushing.cancel()
+        await asyncio.gather(pushing, return_exceptions=True)
+        log.info("ws.closed", code=connection.socket.close_code)
+
+
+async def _reach(desk: Desk) -> tuple[int, int]:
+    """Return the first and the last event that the log holds."""
+    seq = schema.event.c.seq
+    async with desk.house.store.read() as connection:
+        row = (await connection.execute(select(func.min(seq), func.max(seq)))).one()
+    return row[0] or 0, row[1] or 0
+
+
+async def _push(desk: Desk, connection: Connection, start: int) -> None:
+    """Send frames as they come until the feed ends: because it stops, or because this reader is too slow."""
+    subscription = desk.house.feed.subscribe(start)
+    try:
+        async for frame in subscription:
+            await connection.send(frame)
+    except ConnectionError:
+        return
+    finally:
+        subscription.close()
+    if subscription.evicted:
+        await desk.sockets.evict(connection)
+    else:
+        await connection.close(WSCloseCode.GOING_AWAY, b"going away")
+
+
+async def _listen(socket: web.WebSocketResponse) -> None:
+    """Read what the client says until it leaves; what nobody understands ends the connection."""
+    async for message in socket:
+        code = _judge(message)
+        if code is not None:
+            await socket.close(code=code, message=b"not understood")
+            return
+
+
+def _judge(message: Any) -> int | None:
+    """Return the code to close with, None for words that are understood."""
+    if message.type is not WSMsgType.TEXT:
+        return WSCloseCode.POLICY_VIOLATION
+    try:
+        said = msgspec.json.decode(message.data, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return WSCloseCode.INVALID_TEXT
+    kind = said.get("type")
+    return None if isinstance(kind, str) and kind in _UNDERSTOOD else WSCloseCode.POLICY_VIOLATION
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/stream/tickets",
+        handler=give_ticket,
+        action=Action.STREAM,
+        operation="stream_ticket",
+        summary="A ticket that opens the live feed once, within 30 seconds.",
+        status=201,
+        body=EmptyBody,
+        answer=Ticket,
+        repeatable=False,
+    ),
+)

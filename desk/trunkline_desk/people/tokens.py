@@ -1,0 +1,126 @@
+"""Bearer tokens: given at sign-in, good for 12 idle hours and 7 days at most, gone at once when they must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import delete, select, update
+
+from trunkline.clock import to_text
+from trunkline.model import Actor as LogActor
+from trunkline.model import ActorKind, new_id
+from trunkline_desk.people.roles import Actor, Role
+from trunkline_desk.people.secrets import API_TOKEN, fingerprint, new_secret
+from trunkline_desk.schema import agent, agent_token
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Select
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from trunkline.store import Transaction
+
+__all__ = [
+    "Grant",
+    "agent_snapshot",
+    "alive",
+    "find_actor",
+    "give_token",
+    "revoke_token",
+    "revoke_tokens",
+    "touch_token",
+]
+
+IDLE_MS = 12 * 3600 * 1000
+ABSOLUTE_MS = 7 * 24 * 3600 * 1000
+#: `last_used_at` is written when it is older than this.
+TOUCH_MS = 60 * 1000
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """A new token and whose it is."""
+
+    token: str
+    agent: dict[str, Any]
+    expires_at: str
+
+
+def agent_snapshot(row: Any) -> dict[str, Any]:
+    """Return an agent as the API shows them. `row` has the columns of `agent`."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "email": row.email,
+        "role": row.role,
+        "enabled": bool(row.enabled),
+    }
+
+
+def give_token(tx: Transaction, agent_id: str, now: int) -> Grant:
+    """Store a new token for an agent and return it; nobody can read it again."""
+    token = new_secret(API_TOKEN)
+    row = tx.execute(select(agent).where(agent.c.id == agent_id)).one()
+    expires_at = now + ABSOLUTE_MS
+    tx.execute(
+        agent_token.insert().values(
+            id=new_id(),
+            token_hash=fingerprint(token),
+            agent_id=agent_id,
+            created_at=now,
+            last_used_at=now,
+            expires_at=expires_at,
+        )
+    )
+    shown = agent_snapshot(row)
+    actor = LogActor(ActorKind.AGENT, agent_id, row.name)
+    tx.append("signed_in", actor=actor, at=now, payload={"agent": {"id": row.id, "name": row.name}})
+    return Grant(token, shown, to_text(expires_at))
+
+
+def _good(now: int) -> Any:
+    """Return the condition under which a token opens something."""
+    return (agent_token.c.expires_at > now) & (agent_token.c.last_used_at > now - IDLE_MS) & agent.c.enabled.is_(True)
+
+
+def _tokens() -> Select[Any]:
+    return select(
+        agent.c.id,
+        agent.c.name,
+        agent.c.email,
+        agent.c.role,
+        agent_token.c.id.label("token_id"),
+        agent_token.c.last_used_at,
+    ).join_from(agent_token, agent, agent.c.id == agent_token.c.agent_id)
+
+
+async def find_actor(connection: AsyncConnection, token: str, now: int) -> tuple[Actor, int] | None:
+    """Return whose token this is and when it was last used, None when it opens nothing."""
+    found = (
+        await connection.execute(_tokens().where(agent_token.c.token_hash == fingerprint(token), _good(now)))
+    ).one_or_none()
+    if found is None:
+        return None
+    return Actor(found.id, found.name, found.email, Role(found.role), found.token_id), found.last_used_at
+
+
+async def alive(connection: AsyncConnection, token_ids: Collection[str], now: int) -> set[str]:
+    """Return those of the tokens that still open something."""
+    rows = await connection.execute(_tokens().where(agent_token.c.id.in_(token_ids), _good(now)))
+    return {row.token_id for row in rows}
+
+
+def touch_token(tx: Transaction, token_id: str, now: int) -> None:
+    """Note that a token was used."""
+    tx.execute(update(agent_token).where(agent_token.c.id == token_id).values(last_used_at=now))
+
+
+def revoke_token(tx: Transaction, token_id: str) -> None:
+    """End one token."""
+    tx.execute(delete(agent_token).where(agent_token.c.id == token_id))
+
+
+def revoke_tokens(tx: Transaction, agent_id: str) -> None:
+    """End all tokens of an agent."""
+    tx.execute(delete(agent_token).where(agent_token.c.agent_id == agent_id))

@@ -1,0 +1,264 @@
+"""The live feed: everything once and in order, to those who may, and to nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.desk.harness import BO, Client, Running, frames
+from trunkline_desk.api import sockets
+
+Socket = aiohttp.ClientWebSocketResponse
+
+
+async def closed(socket: Socket) -> int | None:
+    """Read until the server ends the connection and return its code."""
+    async with asyncio.timeout(20):
+        while not socket.closed:
+            await socket.receive()
+    return socket.close_code
+
+
+async def test_a_commit_is_one_frame_and_every_agent_gets_the_same(desk: Running, ada: Client, bo: Client) -> None:
+    both = [await ada.listen(), await bo.listen()]
+    for socket in both:
+        assert (await socket.receive_json())["type"] == "hello"
+    events = [{"id": f"f{n}", "from": "u1", "text": str(n)} for n in range(5)]
+    await desk.platform({"events": events})
+    texts = [await socket.receive_str() for socket in both]
+    assert texts[0] == texts[1]
+    received = await _kinds(both[0], texts[0])
+    assert received.count("message_received") == 5
+
+
+async def _kinds(_socket: Socket, text: str) -> list[str]:
+    import msgspec
+
+    return [event["kind"] for event in msgspec.json.decode(text)["events"]]
+
+
+async def test_events_carry_what_the_api_shows(desk: Running, ada: Client) -> None:
+    thread = await desk.thread()
+    socket = await ada.listen()
+    answer = await ada.call("POST", f"/threads/{thread}/messages", {"text": "Hi"})
+    events = await frames(socket, "reply_sent")
+    sent = next(event for event in events if event["kind"] == "reply_sent")
+    assert sent["payload"]["message"] == answer.json
+    assert sent["payload"]["thread"]["state"] == "in_service"
+    assert sent["actor"] == {"kind": "agent", "id": (await ada.get("/me"))["id"], "name": "Ada"}
+
+
+async def test_after_a_cut_everything_comes_once_and_in_order(desk: Running, ada: Client) -> None:
+    rng, seen, cursor = random.Random(7), [], 0
+    for number in range(12):
+        socket = await ada.listen(cursor)
+        assert (await socket.receive_json()) == {"type": "hello", "cursor": cursor}
+        await desk.customer(f"Hello {number}")
+        try:
+            async with asyncio.timeout(rng.choice([0.001, 0.02, 0.2])):
+                while True:
+                    frame = await socket.receive_json()
+                    seen += [event["seq"] for event in frame["events"]]
+                    cursor = frame["cursor"]
+        except TimeoutError:
+            await socket.close()
+    socket = await ada.listen(cursor)
+    await ada.post(f"/threads/{(await ada.get('/threads'))['items'][0]['id']}/close")
+    seen += [event["seq"] for event in await frames(socket, "closed")]
+    last = (await ada.get("/threads"))["stream_cursor"]
+    assert seen == list(range(1, last + 1))
+
+
+async def test_without_a_cursor_the_feed_begins_now(desk: Running, ada: Client) -> None:
+    await desk.customer("before")
+    socket = await ada.listen()
+    await desk.customer("after")
+    events = await frames(socket, "message_received")
+    assert [event["payload"]["message"]["content"]["text"] for event in events if "message" in event["payload"]] == [
+        "after"
+    ]
+
+
+async def test_a_cursor_that_the_log_does_not_reach_is_reset(desk: Running, ada: Client) -> None:
+    from sqlalchemy import delete
+
+    from trunkline.store import schema
+
+    for _ in range(3):
+        await desk.customer()
+    socket = await ada.listen(10**6)
+    assert await socket.receive_json() == {"type": "reset"}
+    await desk.house.store.writer.write(
+        lambda tx: tx.execute(delete(schema.event).where(schema.event.c.seq <= 8)).rowcount
+    )
+    socket = await ada.listen(3)
+    assert await socket.receive_json() == {"type": "reset"}
+    assert (await (await ada.listen(8)).receive_json())["type"] == "hello"
+
+
+FOREIGN = [
+    None,
+    "null",
+    "https://evil.example",
+    "http://desk.example.evil.example",
+    "http://evil-desk.example",
+    "https://desk.example",
+    "http://desk.example:81",
+    "http://localhost",
+    "file://",
+    "",
+]
+
+
+async def test_a_page_of_somebody_else_opens_no_feed(desk: Running, ada: Client) -> None:
+    """SEC-43."""
+    for origin in FOREIGN:
+        headers = {} if origin is None else {"Origin": origin}
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await _connect(ada, {"ticket": await ada.ticket()}, headers)
+        assert refused.value.status == 403, origin
+    for origin in (desk.address, "http://desk.example"):
+        socket = await _connect(ada, {"ticket": await ada.ticket()}, {"Origin": origin})
+        assert (await socket.receive_json())["type"] == "hello"
+
+
+async def _connect(client: Client, params: dict[str, str], headers: dict[str, str], **options: Any) -> Socket:
+    url = f"{client.address}/api/v1/stream"
+    return await client.session.ws_connect(url, params=params, headers=headers, **options)
+
+
+async def test_a_ticket_opens_once_and_not_for_long(desk: Running, ada: Client) -> None:
+    ticket, origin = await ada.ticket(), {"Origin": desk.address}
+    socket = await _connect(ada, {"ticket": ticket}, origin)
+    assert (await socket.receive_json())["type"] == "hello"
+    late = await ada.ticket()
+    desk.clock.advance(seconds=30)
+    for wrong in (ticket, late, "", "unheard", "tlt_" + "x" * 43):
+        assert await closed(await _connect(ada, {"ticket": wrong}, origin)) == 4401
+    assert await closed(await _connect(ada, {}, origin)) == 4401
+
+
+async def test_a_ticket_of_somebody_who_was_disabled_opens_nothing(desk: Running, ada: Client, bo: Client) -> None:
+    ticket, colleague = await bo.ticket(), await bo.get("/me")
+    await ada.call("PATCH", f"/agents/{colleague['id']}", {"enabled": False})
+    assert await closed(await _connect(bo, {"ticket": ticket}, {"Origin": desk.address})) == 4401
+
+
+async def test_a_program_comes_in_with_its_token(desk: Running, ada: Client) -> None:
+    socket = await _connect(ada, {}, ada.headers)
+    assert (await socket.receive_json())["type"] == "hello"
+    for headers in ({"Authorization": "Bearer tla_wrong"}, {**ada.headers, "Origin": "https://evil.example"}):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await _connect(ada, {}, headers)
+        assert refused.value.status in {401, 403}
+
+
+async def test_a_cursor_that_is_no_number_is_refused(desk: Running, ada: Client) -> None:
+    for cursor in ("x", "-1", "1.5", "٣", "9" * 30):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await _connect(ada, {"cursor": cursor}, ada.headers)
+        assert refused.value.status == 400
+
+
+NOT_UNDERSTOOD: list[tuple[str | bytes, int]] = [
+    ("not json", 1007),
+    ("[]", 1007),
+    ("null", 1007),
+    ("{}", 1008),
+    ('{"type": "base"}', 1008),
+    ('{"type": "__class__"}', 1008),
+    ('{"type": ["pong"]}', 1008),
+    ('{"type": {"$ne": null}}', 1008),
+    (b"\x00\x01", 1008),
+    ("x" * 70_000, 1009),
+]
+
+
+async def test_what_nobody_understands_ends_that_connection_alone(desk: Running, ada: Client, bo: Client) -> None:
+    """SEC-44, SEC-45."""
+    witness = await bo.listen()
+    for said, code in NOT_UNDERSTOOD:
+        socket = await ada.listen()
+        if isinstance(said, bytes):
+            await socket.send_bytes(said)
+        else:
+            await socket.send_str(said)
+        assert await closed(socket) == code, said[:30]
+    polite = await ada.listen()
+    await polite.send_str('{"type": "pong"}')
+    await desk.customer()
+    assert await frames(polite, "message_received")
+    assert await frames(witness, "message_received")
+
+
+async def test_random_frames_end_one_connection_at_a_time(desk: Running, ada: Client, bo: Client) -> None:
+    """SEC-44."""
+    rng, witness = random.Random(3), await bo.listen()
+    for _ in range(40):
+        socket = await ada.listen()
+        await socket.send_bytes(rng.randbytes(rng.randrange(1, 2000)))
+        assert await closed(socket) in {1007, 1008}
+    await desk.customer()
+    assert await frames(witness, "message_received")
+
+
+async def test_a_quiet_feed_is_told_that_it_lives(desk: Running, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "PING_S", 0.0)
+    socket = await ada.listen()
+    assert (await socket.receive_json())["type"] == "hello"
+    assert await socket.receive_json(timeout=20) == {"type": "ping"}
+
+
+async def test_a_reader_that_does_not_read_is_given_up_and_delays_nobody(
+    desk: Running, ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P14 in the small."""
+    monkeypatch.setattr(sockets, "STUCK_S", 0.5)
+    host, port = desk.address.removeprefix("http://").split(":")
+    path = f"/api/v1/stream?ticket={await ada.ticket()}"
+    reader, writer = await asyncio.open_connection(host, int(port), limit=2**10)
+    handshake = (
+        f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {desk.address}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    writer.write(handshake.encode())
+    assert b"101" in await reader.readline()
+    attentive = await ada.listen()
+    assert (await attentive.receive_json())["type"] == "hello"
+    application = desk.application.desk
+    assert len(application.sockets) == 2
+    filler = "x" * 60_000
+    received = 0
+    async with asyncio.timeout(60):
+        for number in range(400):
+            await desk.house.store.writer.write(
+                lambda tx, n=number: tx.append("tested", actor=_system(), at=0, payload={"n": n, "filler": filler})
+            )
+            received += len((await attentive.receive_json())["events"])
+            if len(application.sockets) == 1:
+                break
+        while len(application.sockets) > 1:
+            await attentive.receive()
+    assert received >= 1
+    writer.close()
+
+
+def _system() -> Any:
+    from trunkline.model import Actor, ActorKind
+
+    return Actor(ActorKind.SYSTEM)
+
+
+async def test_feeds_end_with_going_away_when_the_process_stops(template: Any, open_desk: Any) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with open_desk(*template) as running:
+            bo = running.client(BO[0])
+            bo.session = session
+            socket = await bo.listen()
+            assert (await socket.receive_json())["type"] == "hello"
+            listening = asyncio.create_task(closed(socket))
+        assert await listening == 1001
