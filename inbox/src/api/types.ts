@@ -1,0 +1,32 @@
+/** Short names for the schemas that OpenAPI gave us; the rest of the app imports from here only. */
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+
+export type Account = Schemas['Account']
+export type Agent = Schemas['Agent']
+export type AgentRef = NonNullable<Schemas['ThreadSummary']['assignee']>
+export type Contact = Schemas['ThreadSummary']['contact']
+export type Content = Schemas['Content']
+export type ContentOf<K extends Content['type']> = Extract<Content, { type: K }>
+export type Card = ContentOf<'card'>
+export type Composer = Schemas['Thread']['composer']
+export type KindLimits = Composer['content'][string]
+export type QuickReplyLimits = NonNullable<Composer['quick_replies']>
+export type Delivery = Schemas['Delivery']
+export type DeliveryState = Delivery['state']
+export type FeedEvent = Schemas['Event']
+export type Invitation = Schemas['Invitation']
+export type Media = Schemas['Media']
+export type Message = Schemas['Message']
+export type Note = Schemas['Note']
+export type Problem = Schemas['Problem']
+export type Quarantined = Schemas['Quarantined']
+export type QuickReply = Schemas['QuickReply']
+export type Reason = NonNullable<Delivery['reason']>
+export type SessionGrant = Schemas['SessionGrant']
+export type TextUnit = QuickReplyLimits['title_unit']
+export type Thread = Schemas['Thread']
+export type ThreadPage = Schemas['ThreadPage']
+export type ThreadSummary = Schemas['ThreadSummary']
+export type Window = NonNullable<ThreadSummary['window']>

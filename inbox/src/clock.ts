@@ -1,0 +1,46 @@
+import { onScopeDispose, ref, type Ref } from 'vue'
+
+/** Milliseconds since the epoch. The only door to the wall clock; tests put their own behind it. */
+export type Clock = () => number
+
+let clock: Clock = () => Date.now()
+
+export function now(): number {
+  return clock()
+}
+
+export function setClock(replacement: Clock): void {
+  clock = replacement
+}
+
+export function nowIso(): string {
+  return new Date(now()).toISOString()
+}
+
+interface Ticker {
+  time: Ref<number>
+  users: number
+  timer: ReturnType<typeof setInterval>
+}
+
+const tickers = new Map<number, Ticker>()
+
+/** The time as a ref that moves every `everyMs`, for countdowns and "3 min ago". All who ask for the same pace share one timer. */
+export function useNow(everyMs = 15_000): Ref<number> {
+  const ticker = tickers.get(everyMs) ?? startTicker(everyMs)
+  ticker.users += 1
+  onScopeDispose(() => {
+    ticker.users -= 1
+    if (ticker.users > 0) return
+    clearInterval(ticker.timer)
+    tickers.delete(everyMs)
+  })
+  return ticker.time
+}
+
+function startTicker(everyMs: number): Ticker {
+  const time = ref(now())
+  const ticker = { time, users: 0, timer: setInterval(() => { time.value = now() }, everyMs) }
+  tickers.set(everyMs, ticker)
+  return ticker
+}

@@ -1,0 +1,158 @@
+import type { Events } from './events'
+import { readFrame } from './events'
+
+/** The part of a WebSocket that the feed needs, so that tests can give it another. */
+export interface Socket {
+  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
+  addEventListener(type: 'close', listener: () => void): void
+  close(): void
+}
+
+export type FeedStatus = 'idle' | 'connecting' | 'live' | 'reconnecting'
+
+export interface FeedParts {
+  /** Asks for a ticket; rejects when there is none to be had now. */
+  ticket: () => Promise<string>
+  open: (cursor: number, ticket: string) => Socket
+  /** Runs `work` after `ms`; the answer cancels it. */
+  later: (work: () => void, ms: number) => () => void
+  /** From 0 to 1. */
+  random: () => number
+  onEvents: (frame: Events) => void
+  /** The log no longer reaches back to our cursor: everything must be fetched anew. Resolves with the cursor to go on from. */
+  onReset: () => Promise<number>
+  onStatus: (status: FeedStatus) => void
+}
+
+const FIRST_WAIT_MS = 500
+const LONGEST_WAIT_MS = 20_000
+/** Two pings of the server and a bit: a connection that is silent for longer is dead. */
+export const SILENCE_MS = 45_000
+
+/** Between half of the doubling wait and all of it, so that a thousand tabs do not return at once. */
+export function backoff(attempt: number, random: number): number {
+  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt)
+  return wait / 2 + (wait / 2) * random
+}
+
+/**
+ * The live feed: one connection that comes back by itself and goes on where it stopped.
+ * It knows nothing of what the events mean; `onEvents` gets each once and in order.
+ */
+export class LiveFeed {
+  private cursor = 0
+  private attempt = 0
+  /** Grows with every connection; what belongs to an older one is no longer listened to. */
+  private generation = 0
+  private socket: Socket | null = null
+  private cancelRetry: () => void = () => undefined
+  private cancelWatch: () => void = () => undefined
+  private running = false
+
+  constructor(private readonly parts: FeedParts) {}
+
+  start(cursor: number): void {
+    this.stop()
+    this.cursor = cursor
+    this.attempt = 0
+    this.running = true
+    this.parts.onStatus('connecting')
+    void this.connect()
+  }
+
+  stop(): void {
+    this.running = false
+    this.hangUp()
+    this.parts.onStatus('idle')
+  }
+
+  /** Do not wait for the next try: the network is back or the agent asked. */
+  retryNow(): void {
+    if (!this.running || this.socket !== null) return
+    this.hangUp()
+    void this.connect()
+  }
+
+  private hangUp(): void {
+    this.generation += 1
+    this.cancelRetry()
+    this.cancelWatch()
+    const socket = this.socket
+    this.socket = null
+    socket?.close()
+  }
+
+  private async connect(): Promise<void> {
+    const mine = ++this.generation
+    try {
+      const ticket = await this.parts.ticket()
+      if (mine === this.generation) this.listen(this.parts.open(this.cursor, ticket), mine)
+    } catch {
+      // The status tells it and the next try is on its way: a refusal of the token itself ends the session elsewhere.
+      if (mine === this.generation) this.retryLater()
+    }
+  }
+
+  private listen(socket: Socket, mine: number): void {
+    this.socket = socket
+    this.watch()
+    socket.addEventListener('message', ({ data }) => {
+      if (mine === this.generation) this.receive(String(data))
+    })
+    socket.addEventListener('close', () => {
+      if (mine === this.generation) this.lost()
+    })
+  }
+
+  private receive(text: string): void {
+    this.watch()
+    const frame = readFrame(text)
+    if (frame?.type === 'reset') void this.reset()
+    if (frame?.type === 'hello') this.greeted()
+    if (frame?.type === 'events') this.pass(frame)
+  }
+
+  private greeted(): void {
+    this.attempt = 0
+    this.parts.onStatus('live')
+  }
+
+  private pass(frame: Events): void {
+    const events = frame.events.filter((event) => event.seq > this.cursor).sort((a, b) => a.seq - b.seq)
+    this.cursor = Math.max(this.cursor, frame.cursor)
+    if (events.length > 0) this.parts.onEvents({ ...frame, events })
+  }
+
+  private async reset(): Promise<void> {
+    this.hangUp()
+    const mine = this.generation
+    this.parts.onStatus('reconnecting')
+    try {
+      const cursor = await this.parts.onReset()
+      if (mine !== this.generation) return
+      this.cursor = cursor
+      void this.connect()
+    } catch {
+      // Refetching failed as well: the next connection will be told to reset again.
+      if (mine === this.generation) this.retryLater()
+    }
+  }
+
+  private lost(): void {
+    this.hangUp()
+    this.retryLater()
+  }
+
+  private retryLater(): void {
+    if (!this.running) return
+    this.parts.onStatus('reconnecting')
+    const wait = backoff(this.attempt, this.parts.random())
+    this.attempt += 1
+    this.cancelRetry = this.parts.later(() => { void this.connect() }, wait)
+  }
+
+  private watch(): void {
+    this.cancelWatch()
+    this.cancelWatch = this.parts.later(() => { this.lost() }, SILENCE_MS)
+  }
+}

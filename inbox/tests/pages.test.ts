@@ -1,0 +1,138 @@
+import userEvent from '@testing-library/user-event'
+import { screen, waitFor } from '@testing-library/vue'
+import { describe, expect, it, vi } from 'vitest'
+
+import { api, call, onUnauthorised } from '@/api/client'
+import { Refused, Unreachable } from '@/api/problem'
+import { keepToken, readToken } from '@/api/token'
+import QuarantinePage from '@/pages/QuarantinePage.vue'
+import SetupPage from '@/pages/SetupPage.vue'
+import SignInPage from '@/pages/SignInPage.vue'
+import ThreadList from '@/threads/ThreadList.vue'
+
+import { aPage, aServer, expectAccessible, json, problem } from './page'
+import { aThread } from './samples'
+
+const GRANT = { token: 'tla_sample', agent: { id: 'ada', name: 'Ada', email: 'ada@shop.example', role: 'agent', enabled: true }, expires_at: '2026-11-22T00:00:00.000Z' }
+
+async function signIn(stay = false): Promise<void> {
+  await userEvent.type(screen.getByLabelText('E-mail'), 'ada@shop.example')
+  await userEvent.type(screen.getByLabelText('Password'), 'four words of mine')
+  if (stay) await userEvent.click(screen.getByLabelText(/Keep me signed in/u))
+  await userEvent.click(screen.getByRole('button', { name: 'Sign in' }))
+}
+
+describe('signing in', () => {
+  it('leads back to where one was', async () => {
+    aServer({ 'POST /sessions': () => json(GRANT, 201) })
+    const { router } = await aPage(SignInPage, {}, '/sign-in?back=/threads/t7')
+    await signIn()
+    await waitFor(() => { expect(router.currentRoute.value.fullPath).toBe('/threads/t7') })
+  })
+
+  it.each([[false, sessionStorage, localStorage], [true, localStorage, sessionStorage]])('with "keep me signed in" %s is kept in one place only', async (stay, kept, other) => {
+    aServer({ 'POST /sessions': () => json(GRANT, 201) })
+    await aPage(SignInPage, {}, '/sign-in')
+    await signIn(stay)
+    await waitFor(() => { expect(kept.getItem('trunkline.token')).toBe('tla_sample') })
+    expect(other.getItem('trunkline.token')).toBeNull()
+  })
+
+  it('tells why it was refused', async () => {
+    aServer({ 'POST /sessions': () => problem(401, 'sign_in_refused', 'E-mail or password is wrong.') })
+    const { container } = await aPage(SignInPage, {}, '/sign-in')
+    await signIn()
+    expect((await screen.findByRole('alert')).textContent).toContain('E-mail or password is wrong.')
+    await expectAccessible(container)
+  })
+
+  it('tells when the server does not answer', async () => {
+    aServer({ 'POST /sessions': () => Promise.reject(new TypeError('cut')) })
+    await aPage(SignInPage, {}, '/sign-in')
+    await signIn()
+    expect((await screen.findByRole('alert')).textContent).toContain('No answer from the server')
+  })
+})
+
+describe('the set-up link', () => {
+  it('puts an error beside the field it is about', async () => {
+    const refused = { ...(await problem(422, 'invalid', 'The password is too common.').json() as object), errors: [{ field: 'password', message: 'Choose another.' }] }
+    aServer({
+      'GET /setup/once': () => json({ email: 'bo@shop.example', name: null, role: 'agent' }),
+      'POST /setup': () => new Response(JSON.stringify(refused), { status: 422, headers: { 'Content-Type': 'application/problem+json' } }),
+    })
+    const { container } = await aPage(SetupPage, {}, '/setup?token=once')
+    await userEvent.type(await screen.findByLabelText('Name'), 'Bo')
+    await userEvent.type(screen.getByLabelText('Password'), 'password12')
+    await userEvent.click(screen.getByRole('button', { name: 'Start working' }))
+    await screen.findByText('Choose another.')
+    expect(screen.getByLabelText('Password').getAttribute('aria-invalid')).toBe('true')
+    await expectAccessible(container)
+  })
+
+  it('that was used up says so', async () => {
+    aServer({ 'GET /setup/old': () => problem(404, 'not_found', 'The link was used or is too old. Ask for a new one.') })
+    await aPage(SetupPage, {}, '/setup?token=old')
+    await screen.findByText('The link was used or is too old. Ask for a new one.')
+  })
+})
+
+describe('the list', () => {
+  const page = (items: unknown[]) => json({ items, next_cursor: null, stream_cursor: 1 })
+
+  it('says that all is quiet when there is nothing', async () => {
+    aServer({ 'GET /threads': () => page([]) })
+    const { container } = await aPage(ThreadList, { selected: null })
+    const { useThreads } = await import('@/state/threads')
+    await useThreads().choose({})
+    await screen.findByText('All quiet')
+    await expectAccessible(container)
+  })
+
+  it('tells why it could not be loaded and tries again', async () => {
+    let tries = 0
+    aServer({ 'GET /threads': () => (++tries === 1 ? problem(503, 'busy', 'The database is busy.') : page([aThread()])) })
+    await aPage(ThreadList, { selected: null })
+    const { useThreads } = await import('@/state/threads')
+    await useThreads().choose({})
+    await screen.findByText('The database is busy.')
+    await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
+    await waitFor(() => { expect(useThreads().rows).toHaveLength(1) })
+  })
+})
+
+describe('the quarantine', () => {
+  it('lets an item go only with a reason', async () => {
+    const item = { id: 'q1', account_id: 'shop', at: '2026-11-21T10:00:00.000Z', reason: 'An unknown shape', error: null, body_preview: '{"a":1}', state: 'open' }
+    const { asked } = aServer({
+      'GET /quarantine': () => json({ items: [item], next_cursor: null }),
+      'POST /quarantine/q1/skip': () => json(item),
+    })
+    const { container } = await aPage(QuarantinePage, {}, '/quarantine')
+    await userEvent.click(await screen.findByRole('button', { name: 'Leave out…' }))
+    await expectAccessible(container)
+    await userEvent.type(screen.getByRole('textbox'), 'A test{Enter}')
+    await screen.findByText('Nothing in quarantine')
+    expect(asked.at(-1)?.body).toEqual({ reason: 'A test' })
+  })
+})
+
+describe('a call', () => {
+  it('carries the token and tells when it is no longer good', async () => {
+    keepToken('tla_sample', false)
+    const told = vi.fn()
+    onUnauthorised(told)
+    const { fetch } = aServer({ 'GET /me': () => problem(401, 'signed_out', 'Sign in again.') })
+    await expect(call(api.GET('/api/v1/me'))).rejects.toBeInstanceOf(Refused)
+    expect((fetch.mock.calls[0]?.[0] as Request).headers.get('Authorization')).toBe('Bearer tla_sample')
+    expect(told).toHaveBeenCalledOnce()
+    expect(readToken()).toBe('tla_sample')
+  })
+
+  it('tells a refusal from silence, also when a proxy answers with a page', async () => {
+    aServer({ 'GET /me': () => new Response('<h1>Bad gateway</h1>', { status: 502 }) })
+    await expect(call(api.GET('/api/v1/me'))).rejects.toMatchObject({ status: 502 })
+    aServer({ 'GET /me': () => Promise.reject(new TypeError('cut')) })
+    await expect(call(api.GET('/api/v1/me'))).rejects.toBeInstanceOf(Unreachable)
+  })
+})
