@@ -1,0 +1,74 @@
+"""Outbox throughput: queued replies through the real dispatcher and the guarded client to a loopback platform."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+
+import httpx2
+from sqlalchemy import func, select
+
+from tests.bench.servers import Peer
+from tests.core.outbox_yard import Platform, Yard, capabilities, text_of, yes
+from trunkline.clock import SystemClock
+from trunkline.contract import Accepted, OutboundMessage
+from trunkline.service.platform_http import build_client
+from trunkline.store import LogRow, Store, schema
+
+__all__ = ["outbox_rate"]
+
+_THREADS, _EACH, _CONCURRENCY = 300, 10, 32
+_LONGEST_S = 120.0
+
+
+class _OverHttp(Platform):
+    """Sends each message with one POST."""
+
+    def __init__(self, base: str, client: httpx2.AsyncClient) -> None:
+        super().__init__()
+        self._url, self._client = f"{base}/send", client
+
+    async def deliver(self, message: OutboundMessage) -> Accepted:
+        body = {"to": message.to.external_id, "text": text_of(message), "key": message.key}
+        answer = await self._client.post(self._url, json=body)
+        return yes(answer.json()["id"])
+
+
+async def outbox_rate() -> str:
+    """Return one line: sends per second and CPU per send."""
+    with tempfile.TemporaryDirectory(prefix="trunkline-bench-") as folder:
+        async with Peer("platform") as platform:
+            store = Store(f"sqlite:///{folder}/outbox.db")
+            await store.open()
+            host = f"127.0.0.1:{platform.port}"
+            async with build_client([], allow_hosts=[host]) as client:
+                yard = Yard(store, SystemClock())
+                await yard.account(_OverHttp(f"http://{host}", client), capabilities(concurrency=_CONCURRENCY))
+                threads = [await yard.thread() for _ in range(_THREADS)]
+                await asyncio.gather(*(yard.post(one, *[f"r{n}" for n in range(_EACH)]) for one in threads))
+                seconds, cpu_us = await _drain(yard, store)
+            await store.close()
+    return f"outbox: {_THREADS * _EACH / seconds:,.0f} sends/s to a loopback platform, {cpu_us:.0f} µs CPU per send"
+
+
+async def _drain(yard: Yard, store: Store) -> tuple[float, float]:
+    def wake(_rows: Sequence[LogRow], wakes: set[str]) -> None:
+        if "outbox" in wakes:
+            yard.outbox.wake()
+
+    store.writer.listen(wake)
+    began, cpu = time.perf_counter(), time.process_time()
+    await yard.outbox.start()
+    left = select(func.count()).select_from(schema.delivery).where(schema.delivery.c.state != "sent")
+    async with asyncio.timeout(_LONGEST_S):
+        while True:
+            async with store.read() as connection:
+                if not (await connection.execute(left)).scalar():
+                    break
+            await asyncio.sleep(0.02)
+    seconds = time.perf_counter() - began
+    cpu_us = (time.process_time() - cpu) / (_THREADS * _EACH) * 1e6
+    await yard.outbox.stop()
+    return seconds, cpu_us
