@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import re
 import sys
 from collections.abc import Iterable, MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 from urllib.parse import quote
 
 import structlog
@@ -101,6 +102,19 @@ class _RedactFilter(logging.Filter):
         return True
 
 
+class _Undaunted:
+    """Standard error. A line that cannot be written (disk full, reader gone) is dropped: the work goes on without it."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return sys.stderr.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+
 def configure(*, level: str = "INFO", pretty: bool | None = None) -> None:
     """Set logging up once, at start: JSON lines, or colours on a terminal."""
     as_text = sys.stderr.isatty() if pretty is None else pretty
@@ -108,7 +122,7 @@ def configure(*, level: str = "INFO", pretty: bool | None = None) -> None:
     structlog.configure(
         processors=[*_processors(as_text=as_text), _redact_event, _renderer(as_text=as_text)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Undaunted())),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)

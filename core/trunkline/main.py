@@ -75,6 +75,7 @@ async def open_house(
         house = _build(settings, the_clock, plugins, store, box, tokens)
         stack.push_async_callback(house.accounts.close)
         await house.accounts.load(settings)
+        house.metrics.know(house.accounts.all())
         yield house
 
 

@@ -136,7 +136,9 @@ async def _written(settings: Settings, work: Callable[[Transaction, int], T]) ->
     try:
         await store.open()
     except StartRefused as error:
-        raise StartRefused(f"{error} While Trunkline runs, an admin can do this in the inbox.") from error
+        raise StartRefused(
+            f"{error} While Trunkline runs, an admin can do this through its API, see /api/docs."
+        ) from error
     now = SystemClock().now_ms()
     try:
         return await store.writer.write(lambda tx: work(tx, now))

@@ -61,7 +61,7 @@ describe('the composer', () => {
     const { asked } = aServer({ [SEND]: () => (++tries < 3 ? Promise.reject(new TypeError('cut')) : sent()) })
     await aBox()
     void useOutgoing().send('t1', { text: 'Hello', attachments: [], quickReplies: [], replyTo: null })
-    await vi.waitFor(() => { expect(useOutgoing().all).toEqual([]) }, { timeout: 5000 })
+    await vi.waitFor(() => { expect(useOutgoing().all).toEqual([]) }, { timeout: 15_000 })
     expect(new Set(asked.map(({ key }) => key)).size).toBe(1)
     expect(asked).toHaveLength(3)
   })

@@ -1,6 +1,8 @@
 import userEvent from '@testing-library/user-event'
 import { screen, waitFor } from '@testing-library/vue'
+import { createPinia, setActivePinia } from 'pinia'
 import { describe, expect, it, vi } from 'vitest'
+import { createMemoryHistory } from 'vue-router'
 
 import { api, call, onUnauthorised } from '@/api/client'
 import { Refused, Unreachable } from '@/api/problem'
@@ -8,6 +10,7 @@ import { keepToken, readToken } from '@/api/token'
 import QuarantinePage from '@/pages/QuarantinePage.vue'
 import SetupPage from '@/pages/SetupPage.vue'
 import SignInPage from '@/pages/SignInPage.vue'
+import { createAppRouter } from '@/router'
 import ThreadList from '@/threads/ThreadList.vue'
 
 import { aPage, aServer, expectAccessible, json, problem } from './page'
@@ -51,6 +54,30 @@ describe('signing in', () => {
     await aPage(SignInPage, {}, '/sign-in')
     await signIn()
     expect((await screen.findByRole('alert')).textContent).toContain('No answer from the server')
+  })
+})
+
+describe('a token handed over in the address', () => {
+  async function arrive(isFramed: boolean, answer: () => Response): Promise<string> {
+    setActivePinia(createPinia())
+    aServer({ 'GET /me': answer })
+    const router = createAppRouter(createMemoryHistory(), isFramed)
+    await router.push('/sign-in#token=tla_handed')
+    return router.currentRoute.value.fullPath
+  }
+
+  it('opens the inbox in the frame of the demo', async () => {
+    expect(await arrive(true, () => json(GRANT.agent))).toBe('/threads')
+    expect(readToken()).toBe('tla_handed')
+  })
+
+  it('that is not good leads to signing in', async () => {
+    expect(await arrive(true, () => problem(401, 'sign_in_needed', 'Sign in first.'))).toBe('/sign-in')
+  })
+
+  it('by a link, outside of a frame, signs nobody in', async () => {
+    expect(await arrive(false, () => json(GRANT.agent))).toBe('/sign-in#token=tla_handed')
+    expect(readToken()).toBeNull()
   })
 })
 

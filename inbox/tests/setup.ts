@@ -1,7 +1,10 @@
-import { cleanup } from '@testing-library/vue'
+import { cleanup, configure } from '@testing-library/vue'
 import { afterEach, vi } from 'vitest'
 
 import { setClock } from '@/clock'
+
+// How long to wait before a thing that does not come is a failure; a busy machine is not one.
+configure({ asyncUtilTimeout: 15_000 })
 
 // jsdom lacks these; nothing under test depends on what they would do.
 class Observer {

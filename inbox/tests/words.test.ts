@@ -88,7 +88,7 @@ it('files and recordings have short measures', () => {
 })
 
 describe('a mark', () => {
-  it.each([['Kasia Nowak', 'KN'], ['LINE', 'LI'], ['林美玲', '林'], ['田中 さくら', '田'], ['x', 'X'], ['', '?'], ['😀 smile', '😀']])('of %s is %s', (name, expected) => {
+  it.each([['Kasia Nowak', 'KN'], ['ACME', 'AC'], ['林美玲', '林'], ['田中 さくら', '田'], ['x', 'X'], ['', '?'], ['😀 smile', '😀']])('of %s is %s', (name, expected) => {
     expect(initials(name)).toBe(expected)
   })
 

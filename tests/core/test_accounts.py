@@ -239,6 +239,7 @@ async def test_an_account_of_the_database_is_built_and_not_locked(world: World, 
         ({"shop_kye": "the-key"}, KEY, "shop", "do not fit the connector"),
         ({"shop_key": "x" * 9}, KEY, "gone", "No plugin brings the connector gone"),
     ],
+    ids=["another-key", "a-mistyped-setting", "no-such-connector"],
 )
 async def test_a_bad_account_of_the_database_fails_alone(
     settings: dict[str, Any], key: str, connector: str, words: str, world: World, shelf: Shelf

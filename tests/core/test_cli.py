@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import sqlite3
-import urllib.request
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
+import httpx2
 import pytest
 import typer.main
 
@@ -97,14 +95,10 @@ def test_serve_is_ready_answers_and_leaves_in_order(trunkline: Command, shelf: S
     shelf.install_connector("shop")
     trunkline.write(ACCOUNT)
     with trunkline.serving() as served:
-        with urllib.request.urlopen(f"{served.address}/health/ready") as answer:
-            assert json.load(answer) == {"status": "ready", "failing": [], "checks": {}}
-        with urllib.request.urlopen(f"{served.address}/health/startup") as answer:
-            assert answer.status == 200
-        with pytest.raises(HTTPError) as refused:
-            urllib.request.urlopen(f"{served.address}/webhooks/nobody", data=b"{}")
-        assert refused.value.code == 404
-        refused.value.close()
+        ready = httpx2.get(f"{served.address}/health/ready")
+        assert (ready.status_code, ready.json()) == (200, {"status": "ready", "failing": [], "checks": {}})
+        assert httpx2.get(f"{served.address}/health/startup").status_code == 200
+        assert httpx2.post(f"{served.address}/webhooks/nobody", content=b"{}").status_code == 404
 
 
 def test_serve_lets_a_second_process_say_why_it_leaves(trunkline: Command) -> None:
@@ -120,8 +114,8 @@ def test_a_broken_plugin_does_not_keep_the_others_from_serving(trunkline: Comman
     shelf.install_connector("odd", ("import base64", "1 / 0"))
     shelf.install_connector("shop")
     trunkline.write(ACCOUNT)
-    with trunkline.serving() as served, urllib.request.urlopen(f"{served.address}/health/live") as answer:
-        assert answer.status == 200
+    with trunkline.serving() as served:
+        assert httpx2.get(f"{served.address}/health/live").status_code == 200
 
 
 def test_a_port_in_use_is_one_sentence(trunkline: Command) -> None:
@@ -228,8 +222,9 @@ def test_the_doctor_is_content_with_a_good_installation(trunkline: Command, shel
     trunkline("migrate")
     found = trunkline("doctor", "--probe", "--json").json
     assert not [one for one in found if one["level"] == "failure"]
-    assert [one["words"] for one in found if one["check"] == "probe"][0] == "one: It answers."
-    assert [one["fix"] for one in found if one["check"] == "probe"][1] == "Switch redelivery on."
+    answer, advice = [one for one in found if one["check"] == "probe"]
+    assert answer["words"] == "one: It answers."
+    assert advice["fix"] == "Switch redelivery on."
     assert {one["level"] for one in found if one["check"] == "schema"} == {"ok"}
 
 

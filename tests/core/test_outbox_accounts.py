@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.outbox_yard import Platform, Yard, capabilities, reason_of, yes
 from trunkline import errors
-from trunkline.contract import Rate
+from trunkline.contract import Accepted, OutboundMessage, Rate
 from trunkline.model import Cost
 from trunkline.service.outbox import claims
 from trunkline.store import schema
@@ -244,15 +244,15 @@ async def test_an_account_out_of_breath_says_when_to_look_again(yard: Yard) -> N
 async def test_no_more_than_the_declared_concurrency_is_under_way(yard: Yard) -> None:
     under_way, most = 0, 0
 
-    async def watched(message: object) -> object:
+    async def watched(message: OutboundMessage) -> Accepted:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
         await yard.store.writer.write(lambda tx: None)
         under_way -= 1
-        return yes(id(message))
+        return yes(message.delivery_id)
 
-    shop = Platform(*[watched] * 20)  # type: ignore[list-item]  # a coroutine function is a turn
+    shop = Platform(*[watched] * 20)
     await yard.account(shop, capabilities(concurrency=3))
     for number in range(20):
         await yard.post(await yard.thread(), f"message {number}")

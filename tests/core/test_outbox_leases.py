@@ -10,8 +10,9 @@ import pytest
 from tests.core.outbox_yard import Platform, Yard, capabilities, yes
 from trunkline import errors
 from trunkline.contract import Accepted, Idempotency, OutboundMessage
+from trunkline.service.outbox import claims
 from trunkline.service.outbox.claims import LEASE_MS, AccountPlan, claim
-from trunkline.store import schema
+from trunkline.store import Transaction, schema
 
 PLANS = {"shop": AccountPlan(8)}
 
@@ -158,6 +159,7 @@ async def test_a_process_alone_takes_over_at_its_start(yard: Yard) -> None:
         assert shop.calls == []  # the other process may live
         return
     await yard.outbox.start()
+    await yard.settle()
     await yard.outbox.stop()
     assert [call.after_uncertain for call in shop.calls] == [True]
 
@@ -170,6 +172,7 @@ async def test_without_a_key_it_first_gives_the_platform_time_to_show_what_it_ha
     await yard.post(await yard.thread(), "Hello")
     await take(yard)
     await yard.outbox.start()
+    await yard.settle()
     await yard.outbox.stop()
     assert shop.calls == []
     yard.clock.advance(seconds=20)
@@ -192,3 +195,24 @@ async def test_three_workers_send_everything_once_and_in_order(yard: Yard) -> No
     for index in range(10):
         mine = [text for text in shop.texts if text.startswith(f"{index}-")]
         assert mine == [f"{index}-{number}" for number in range(10)]
+
+
+async def test_a_long_queue_is_searched_by_its_partial_indexes(yard: Yard) -> None:
+    if yard.store.dialect != "sqlite":
+        pytest.skip("PostgreSQL decides by what it counted.")
+
+    def plans(tx: Transaction) -> str:
+        given = {"account": "shop", "now": 1, "room": 8}
+        found = []
+        for prepared in (claims._DUE, claims._NEXT, claims._BUSY):
+            sql, order, constants = prepared.on(tx.dialect)
+            values = tuple((constants | given)[name] for name in order)
+            found += tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+        return "\n".join(str(row[-1]) for row in found)
+
+    plan = await yard.store.writer.write(plans)
+    assert "SEARCH delivery USING INDEX ix_delivery_due (account_id=? AND due_at<?)" in plan
+    assert "SEARCH delivery USING INDEX ix_delivery_due (account_id=? AND due_at>?)" in plan
+    assert "SEARCH earlier USING INDEX ix_delivery_waiting (thread_id=? AND position<?)" in plan
+    assert "SCAN earlier" not in plan
+    assert "TEMP B-TREE" not in plan

@@ -210,7 +210,9 @@ def test_two_first_starts_agree_on_one_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", [OLD, f"{NEW},{OLD}", f" {NEW} , {OLD} ", base64.b64encode(b"\xff\xef" * 16).decode()]
+    "written",
+    [OLD, f"{NEW},{OLD}", f" {NEW} , {OLD} ", base64.b64encode(b"\xff\xef" * 16).decode()],
+    ids=["one", "two", "two-with-blanks", "plain-base64"],
 )
 def test_keys_come_from_the_environment_in_their_order(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUNKLINE_SECRET_KEY", written)
@@ -220,7 +222,11 @@ def test_keys_come_from_the_environment_in_their_order(written: str, monkeypatch
     assert box.decrypt(box.encrypt("x")) == "x"
 
 
-@pytest.mark.parametrize("written", ["short", "canary00-Plain0123456789", f"{OLD},canary00-Plain0123456789", "é" * 44])
+@pytest.mark.parametrize(
+    "written",
+    ["short", "canary00-Plain0123456789", f"{OLD},canary00-Plain0123456789", "é" * 44],
+    ids=["short", "plain", "one-of-two", "not-ascii"],
+)
 def test_what_is_no_key_is_refused_without_being_repeated(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUNKLINE_SECRET_KEY", written)
     with pytest.raises(ConfigError, match="openssl rand -base64 32") as caught:

@@ -23,6 +23,9 @@ BO = ("bo@shop.example", "Bo", "agent")
 PASSWORD = "plum kettle orbit lantern"
 
 
+Socket = aiohttp.ClientWebSocketResponse[Any]
+
+
 class Answer(msgspec.Struct):
     """An answer that was read."""
 
@@ -45,6 +48,7 @@ class Client:
 
     def __init__(self, session: aiohttp.ClientSession, address: str, token: str | None) -> None:
         self.session, self.address, self.token = session, address, token
+        self.sockets: list[Socket] = []
 
     async def call(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
         """Call `path` below /api/v1."""
@@ -77,12 +81,18 @@ class Client:
     async def ticket(self) -> str:
         return str((await self.post("/stream/tickets"))["ticket"])
 
-    async def listen(self, cursor: int | None = None, **options: Any) -> aiohttp.ClientWebSocketResponse:
+    async def listen(self, cursor: int | None = None, **options: Any) -> Socket:
         """Open the live feed as the inbox does."""
         query = {"ticket": await self.ticket(), **({} if cursor is None else {"cursor": str(cursor)})}
         headers = {"Origin": self.address, **options.pop("headers", {})}
+        return await self.connect(query, headers, **options)
+
+    async def connect(self, params: dict[str, str], headers: dict[str, str], **options: Any) -> Socket:
+        """Open the live feed with exactly these parameters and headers."""
         url = f"{self.address}{PREFIX}/stream"
-        return await self.session.ws_connect(url, params=query, headers=headers, **options)
+        socket: Socket = await self.session.ws_connect(url, params=params, headers=headers, **options)
+        self.sockets.append(socket)
+        return socket
 
 
 def _check(method: str, path: str, answer: Answer) -> None:
@@ -129,6 +139,7 @@ class Running:
         self.house, self.clock, self.address, self.tokens = house, clock, address, tokens
         self.session = aiohttp.ClientSession()
         self._events = 0
+        self._clients: list[Client] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,10 +147,15 @@ class Running:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for client in self._clients:
+            for socket in client.sockets:
+                await socket.close()
         await self.session.close()
 
     def client(self, email: str | None) -> Client:
-        return Client(self.session, self.address, self.tokens[email] if email else None)
+        made = Client(self.session, self.address, self.tokens[email] if email else None)
+        self._clients.append(made)
+        return made
 
     @property
     def application(self) -> DeskApplication:
@@ -181,7 +197,7 @@ class Running:
         return str(next(item["id"] for item in page["items"] if item["preview"]["text"] == text))
 
 
-async def frames(socket: aiohttp.ClientWebSocketResponse, until: str) -> list[dict[str, Any]]:
+async def frames(socket: Socket, until: str) -> list[dict[str, Any]]:
     """Read the live feed until an event of this kind came, and return all events."""
     events: list[dict[str, Any]] = []
     async with asyncio.timeout(20):
@@ -189,3 +205,11 @@ async def frames(socket: aiohttp.ClientWebSocketResponse, until: str) -> list[di
             frame = await socket.receive_json()
             events += frame.get("events", [])
     return events
+
+
+async def closed(socket: Socket) -> int | None:
+    """Read until the server ends the connection and return its code."""
+    async with asyncio.timeout(20):
+        while not socket.closed:
+            await socket.receive()
+    return socket.close_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from argon2 import PasswordHasher
 
 from tests.core.conftest import HandClock, make_database
 from tests.desk.conftest import Opener, Template
-from tests.desk.harness import ADA, BO, PASSWORD, Client, Running, frames
+from tests.desk.harness import ADA, BO, PASSWORD, Client, Running, closed, frames
 from trunkline_desk.people.passwords import Passwords
 
 SETUP = {"name": "Cy", "email": "cy@shop.example", "password": "seven quiet rivers bend"}
@@ -204,12 +205,10 @@ async def test_less_or_other_rights_end_all_tokens_and_open_feeds(
     sockets = [await bo.listen(), await second.listen()]
     for socket in sockets:
         assert (await socket.receive_json())["type"] == "hello"
+    endings = [asyncio.create_task(closed(socket)) for socket in sockets]
     assert (await ada.call("PATCH", f"/agents/{me['id']}", change)).status == 200
     assert [(await client.call("GET", "/me")).status for client in (bo, second)] == [401, 401]
-    for socket in sockets:
-        while not socket.closed:
-            await socket.receive()
-        assert socket.close_code == 4401
+    assert await asyncio.gather(*endings) == [4401, 4401]
 
 
 async def test_a_feed_of_a_token_that_is_over_ends_by_itself(desk: Running, bo: Client) -> None:
@@ -217,8 +216,7 @@ async def test_a_feed_of_a_token_that_is_over_ends_by_itself(desk: Running, bo: 
     socket = await bo.listen()
     assert (await socket.receive_json())["type"] == "hello"
     desk.clock.advance(hours=12)
-    assert (await socket.receive(timeout=10)).extra is not None
-    assert socket.close_code == 4401
+    assert await closed(socket) == 4401
 
 
 async def test_signing_out_ends_the_feed_of_that_token_only(desk: Running, bo: Client) -> None:
@@ -226,12 +224,25 @@ async def test_signing_out_ends_the_feed_of_that_token_only(desk: Running, bo: C
     other.token = (await other.post("/sessions", {"email": BO[0], "password": PASSWORD}))["token"]
     mine, theirs = await bo.listen(), await other.listen()
     await bo.call("DELETE", "/sessions/current")
-    assert (await mine.receive_json())["type"] == "hello"
-    while not mine.closed:
-        await mine.receive()
-    assert mine.close_code == 4401
+    assert await closed(mine) == 4401
     await desk.customer()
     assert await frames(theirs, "message_received")
+
+
+async def test_a_reset_ends_password_tokens_and_feeds_and_gives_a_new_link(
+    ada: Client, bo: Client, nobody: Client
+) -> None:
+    """SEC-32."""
+    me, socket = await bo.get("/me"), await bo.listen()
+    ending = asyncio.create_task(closed(socket))
+    made = await ada.post(f"/agents/{me['id']}/reset")
+    assert await ending == 4401
+    assert (await bo.call("GET", "/me")).status == 401
+    assert (await nobody.call("POST", "/sessions", {"email": BO[0], "password": PASSWORD})).status == 401
+    token = made["setup_url"].partition("token=")[2]
+    await nobody.post("/setup", {"token": token, **SETUP, "email": BO[0]})
+    assert (await bo.call("POST", f"/agents/{me['id']}/reset", {})).status == 401
+    assert (await ada.call("POST", "/agents/unheard/reset", {})).code == "unknown_agent"
 
 
 async def test_the_last_admin_can_neither_be_disabled_nor_made_an_agent(ada: Client) -> None:

@@ -47,7 +47,7 @@ async def test_an_agent_is_added_listed_and_comes_in_with_the_printed_link(confi
         refused = await asyncio.to_thread(trunkline, configured, "add", "bo@shop.example")
         assert refused.returncode == 1
         assert "in use" in refused.stderr
-        assert "inbox" in refused.stderr
+        assert "/api/docs" in refused.stderr
         shown = await asyncio.to_thread(trunkline, configured, "list")
         assert (shown.returncode, "ada@shop.example" in shown.stdout) == (0, True)
 

@@ -44,7 +44,7 @@ async def test_every_closed_route_refuses_a_wrong_proof(nobody: Client) -> None:
     """SEC-18: the list is generated from the route table."""
     for header in WRONG_PROOFS:
         for route in CLOSED:
-            body = {} if route.body is not None else None
+            body: Any = {} if route.body is not None else None
             headers = {} if header is None else {"Authorization": header}
             answer = await nobody.call(route.method, _path(route), body, headers=headers)
             assert (answer.status, answer.code) == (401, "sign_in_needed"), (route.operation, header)

@@ -38,9 +38,9 @@ async def pages(built: Path) -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-async def _get(url: str) -> tuple[int, str, aiohttp.typedefs.LooseHeaders]:
+async def _get(url: str) -> tuple[int, str, dict[str, str]]:
     async with aiohttp.ClientSession() as session, session.get(url, allow_redirects=False) as response:
-        return response.status, await response.text(), response.headers
+        return response.status, await response.text(), dict(response.headers)
 
 
 async def test_pages_of_the_app_are_the_index_and_assets_are_kept_for_ever(pages: str) -> None:
@@ -63,7 +63,8 @@ async def test_nothing_outside_the_folder_is_served(pages: str) -> None:
 
 async def test_the_policy_lets_the_inbox_load_only_what_is_ours(pages: str) -> None:
     _, _, headers = await _get(f"{pages}/inbox/")
-    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    parts = headers["Content-Security-Policy"].split("; ")
+    policy = {name: value for name, _, value in (part.partition(" ") for part in parts)}
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"

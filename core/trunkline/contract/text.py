@@ -14,8 +14,11 @@ from trunkline.contract.capabilities import TextLimit, TextUnit
 __all__ = ["cut", "measure", "split"]
 
 _GRAPHEME = regex.compile(r"\X")
-#: Where a reader accepts a break, best first: paragraph, line, sentence, word.
-_BREAKS = tuple(map(regex.compile, (r"\n\n+", r"\n", r"(?<=[.!?。！？…])\s*", r"\s+")))
+#: Where a reader accepts a break, best first: paragraph, line, sentence (no blank follows a Chinese one), word.
+_BREAKS = tuple(
+    regex.compile(f"(?:{pattern})(?![\\p{{M}}\u200d])")
+    for pattern in (r"\n\n+", r"\n", r"(?<=[.!?])\s+|(?<=[。！？…])\s*", r"\s+")
+)
 
 _SIZES: dict[TextUnit, Callable[[str], int]] = {
     TextUnit.CHARACTERS: len,
@@ -67,7 +70,7 @@ def _fitting(text: str, room: int, unit: TextUnit) -> int:
 def _best_break(text: str, end: int) -> int | None:
     """Return the last good break in the second half of `text[:end]`, None if there is none."""
     for pattern in _BREAKS:
-        found = [match.end() for match in pattern.finditer(text, end // 2, end) if match.end() > match.start()]
+        found = [match.end() for match in pattern.finditer(text, end // 2, end) if match.end()]
         if found:
             return int(found[-1])
     return None

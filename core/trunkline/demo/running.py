@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import signal
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trunkline.demo.company import play
 from trunkline.demo.page import Phone, add_demo_page
@@ -63,13 +65,15 @@ async def run_demo(listen: str | None = None, *, script: bool = True) -> AsyncIt
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trunkline-demo-")))
         simulators = await _simulators(registry, stack)
         file = folder / "trunkline.toml"
-        file.write_text(_configuration(folder, simulators), encoding="utf-8")
+        address = listen or _free_address()
+        file.write_text(_configuration(folder, simulators, address), encoding="utf-8")
         house = await stack.enter_async_context(open_house(load_settings(file), registry=registry))
         house.is_demo = True
         doors = [door for one in house.applications.values() for door in await one.demonstrate()]
         phones = [Phone(simulator.title, f"{simulator.url}/") for simulator in simulators.values()]
         inbox = doors[0][1] if doors else "/inbox/"
-        address = await _serve(house, listen, stack, lambda app: add_demo_page(app, phones, inbox))
+        add_page = functools.partial(add_demo_page, phones=phones, inbox=inbox)
+        address = await stack.enter_async_context(serve_house(house, address, add_routes=add_page))
         for name, simulator in simulators.items():
             simulator.webhook_url = f"{address}/webhooks/demo-{name}"
             if script:
@@ -78,14 +82,13 @@ async def run_demo(listen: str | None = None, *, script: bool = True) -> AsyncIt
         yield Demo(address, house, simulators, doors)
 
 
-async def _serve(house: House, listen: str | None, stack: contextlib.AsyncExitStack, add: Callable[[Any], None]) -> str:
-    """Open the doors at the usual address, or at a free one if that is taken and none was asked for."""
-    try:
-        return await stack.enter_async_context(serve_house(house, listen or _USUAL, add_routes=add))
-    except StartRefused:
-        if listen is not None:
-            raise
-        return await stack.enter_async_context(serve_house(house, "127.0.0.1:0", add_routes=add))
+def _free_address() -> str:
+    """Return the usual address, or a free one if that is taken."""
+    for listen in (_USUAL, "127.0.0.1:0"):
+        host, _, port = listen.partition(":")
+        with contextlib.suppress(OSError), socket.create_server((host, int(port))) as found:
+            return f"{host}:{found.getsockname()[1]}"
+    raise StartRefused("No address of this machine can be opened: choose one with --listen.")
 
 
 async def _simulators(registry: Registry, stack: contextlib.AsyncExitStack) -> dict[str, Simulator]:
@@ -97,11 +100,12 @@ async def _simulators(registry: Registry, stack: contextlib.AsyncExitStack) -> d
     return found
 
 
-def _configuration(folder: Path, simulators: dict[str, Simulator]) -> str:
+def _configuration(folder: Path, simulators: dict[str, Simulator], address: str) -> str:
     """Return the demo's trunkline.toml; JSON's strings, numbers and lists are TOML's too."""
     hosts = [simulator.url.partition("//")[2] for simulator in simulators.values()]
     lines = [
         "[server]",
+        f"public_url = {json.dumps(f'http://{address}')}",
         f"allow_hosts = {json.dumps(hosts)}",
         'metrics_listen = ""',
         "[database]",

@@ -39,6 +39,7 @@ MAX_BODY = 1024 * 1024
 _MAX_DEPTH = 100
 _NOT_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[^][{}]')
 _encode = msgspec.json.Encoder().encode
+_NO_QUERY: dict[str, str] = {}
 
 
 class Webhooks:
@@ -85,7 +86,7 @@ class Webhooks:
         self._check_head(request, account)
         webhook = WebhookRequest(
             method=request.method,
-            query=request.query,
+            query=request.query if request.query_string else _NO_QUERY,
             headers=request.headers,
             body=await _read(request),
             remote=request.remote or "",

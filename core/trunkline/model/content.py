@@ -274,6 +274,8 @@ def content_kind(content: Content) -> ContentKind:
 
 def media_of(content: Content) -> tuple[Media, ...]:
     """Return the media a content value refers to, in order."""
+    if type(content) is Text:
+        return ()
     match content:
         case Image(media=media) | Video(media=media) | Audio(media=media) | File(media=media):
             return (media,)

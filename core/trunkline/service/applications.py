@@ -5,7 +5,7 @@ With several processes one of them reads for an application; another takes over 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import select, update
@@ -78,14 +78,23 @@ class Consumer(Worker):
         return position, len(rows) == _PAGE
 
     def _position(self, tx: Transaction, now: int) -> int | None:
-        row = tx.execute(select(schema.cursor).where(_c.name == self._name).with_for_update()).one_or_none()
+        """Return where to go on, None without the lease. Only who may have the lease locks its row: the others must
+        never keep their own writes waiting for it.
+        """
+        query = select(schema.cursor).where(_c.name == self._name)
+        row = tx.execute(query).one_or_none()
         if row is None:
             columns = ("name", "position", "owner", "lease_until", "fence")
-            tx.insert_new(schema.cursor, [(self._name, "0", self._me, now + LEASE_MS, 1)], columns, ("name",))
-            return 0
-        if row.owner != self._me and (row.lease_until or 0) > now:
+            values = (self._name, "0", self._me, now + LEASE_MS, 1)
+            return 0 if tx.insert_new(schema.cursor, [values], columns, ("name",)) else None
+        if not self._may_have(row, now):
             return None
-        return int(row.position)
+        row = tx.execute(query.with_for_update(skip_locked=True)).one_or_none()
+        return int(row.position) if self._may_have(row, now) else None
+
+    def _may_have(self, row: Any, now: int) -> bool:
+        """Whether the lease is this process's, or nobody's any more."""
+        return row is not None and (row.owner == self._me or (row.lease_until or 0) <= now)
 
     def _read(self, tx: Transaction, position: int) -> list[LogRow]:
         query = select(*(_e[name] for name in LogRow.__struct_fields__)).where(_e.seq > position)

@@ -17,7 +17,7 @@ from trunkline.contract import ThreadItem, Unknown
 from trunkline.model import Address, new_id
 from trunkline.service.snapshots import ContactSnapshot, Preview, ThreadSnapshot, time_text
 from trunkline.service.windows import window_snapshot
-from trunkline.store import Prepared, schema
+from trunkline.store import Lookup, Prepared, schema
 
 if TYPE_CHECKING:
     from trunkline.contract import Channel, Item
@@ -131,6 +131,7 @@ _THREAD = (
     "unread",
     "preview",
 )
+_STATE = _THREAD[2:-1]
 _NEW_THREAD = (*_THREAD, "created_at")
 _IDENTITY = ("account_id", "external_id", "id", "contact_id", "name", "reachable")
 _NEW_IDENTITY = (*_IDENTITY, "kind", "created_at")
@@ -151,8 +152,14 @@ _RAW = (
     "updated_at",
 )
 _ITEM = ("account_id", "dedupe_key", "raw_id", "at")
-_THREAD_KEY = (schema.thread.c.account_id, schema.thread.c.key)
-_IDENTITY_KEY = (schema.identity.c.account_id, schema.identity.c.external_id)
+_t, _i = schema.thread.c, schema.identity.c
+_FIND_THREADS = Lookup(
+    [*(_t[name] for name in _THREAD[1:]), _i.name, _i.reachable],
+    scope=_t.account_id,
+    key=_t.key,
+    joined=schema.thread.join(schema.identity, _i.id == _t.identity_id),
+)
+_FIND_PEOPLE = Lookup([_i[name] for name in _IDENTITY[1:]], scope=_i.account_id, key=_i.external_id)
 
 _SAVE_THREAD = Prepared(
     update(schema.thread)
@@ -219,19 +226,22 @@ class WorkingSet:
         return self.tx.insert_new(schema.inbound_item, rows, _ITEM, ("account_id", "dedupe_key"))
 
     def load(self, items: Sequence[tuple[Arrival, Item]]) -> None:
-        """Look up, and create where missing, the people and threads of all items."""
-        people: dict[tuple[str, str], tuple[AccountFacts, Address]] = {}
-        threads: dict[tuple[str, str], tuple[AccountFacts, Address]] = {}
+        """Look up, and create where missing, the threads and people of all items."""
+        wanted: dict[tuple[str, str], tuple[AccountFacts, Address]] = {}
+        members: dict[tuple[str, str], Address] = {}
         for arrival, item in items:
             if not isinstance(item, (ThreadItem, Unknown)) or item.contact is None or item.thread_key is None:
                 continue
-            account = arrival.account
-            threads.setdefault((account.id, item.thread_key), (account, item.contact))
-            for address in (item.contact, item.member):
-                if address is not None:
-                    people.setdefault((account.id, address.external_id), (account, address))
-        self._load_people(people)
-        self._load_threads(threads)
+            wanted.setdefault((arrival.account.id, item.thread_key), (arrival.account, item.contact))
+            if item.member is not None:
+                members.setdefault((arrival.account.id, item.member.external_id), item.member)
+        self._read_threads(wanted)
+        missing = {key: place for key, place in wanted.items() if key not in self._threads}
+        people = members | {(key[0], contact.external_id): contact for key, (_, contact) in missing.items()}
+        if people:
+            self._load_people(people)
+        if missing:
+            self._create_threads(missing)
 
     def thread(self, account: AccountFacts, key: str) -> ThreadState:
         """Return a thread that `load` has seen."""
@@ -255,15 +265,14 @@ class WorkingSet:
         if self.media:
             tx.wake("media")
 
-    def _load_people(self, wanted: dict[tuple[str, str], tuple[AccountFacts, Address]]) -> None:
+    def _load_people(self, wanted: dict[tuple[str, str], Address]) -> None:
         self._read_people(wanted)
-        missing = sorted(key for key in wanted if key not in self._people)
+        missing = [key for key in wanted if key not in self._people]
         if not missing:
             return
         contacts, identities = [], []
         for key in missing:
-            address = wanted[key][1]
-            contact_id = new_id()
+            address, contact_id = wanted[key], new_id()
             contacts.append((contact_id, address.name, self.now))
             identities.append((*key, new_id(), contact_id, address.name, True, address.kind.value, self.now))
         self.tx.insert(schema.contact, contacts, ("id", "name", "created_at"))
@@ -272,39 +281,47 @@ class WorkingSet:
         self.tx.wake("profiles")
 
     def _read_people(self, keys: Iterable[tuple[str, str]]) -> None:
-        for account_id, external_id, *rest in self.tx.select(schema.identity, _IDENTITY_KEY, keys, _IDENTITY):
-            self._people[account_id, external_id] = Person(*rest)
+        for account_id, external_ids in _by_account(keys):
+            for external_id, *rest in self.tx.look_up(_FIND_PEOPLE, account_id, external_ids):
+                self._people[account_id, external_id] = Person(*rest)
 
-    def _load_threads(self, wanted: dict[tuple[str, str], tuple[AccountFacts, Address]]) -> None:
-        self._read_threads(wanted, wanted)
-        missing = sorted(key for key in wanted if key not in self._threads)
-        if not missing:
-            return
+    def _create_threads(self, missing: dict[tuple[str, str], tuple[AccountFacts, Address]]) -> None:
         rows = []
-        for key in missing:
-            account, address = wanted[key]
+        for key, (account, address) in missing.items():
             person = self.person(account, address)
             rows.append((*key, new_id(), person.contact_id, person.identity_id, "new", 1, *_FRESH, self.now))
         new = self.tx.insert_new(schema.thread, rows, _NEW_THREAD, ("id",))
-        self._read_threads(missing, wanted)
+        self._read_threads(missing)
         for key in missing:
             self._threads[key].is_new = (self._threads[key].id,) in new
 
-    def _read_threads(
-        self, keys: Iterable[tuple[str, str]], wanted: dict[tuple[str, str], tuple[AccountFacts, Address]]
-    ) -> None:
-        for account_id, key, *rest in self.tx.select(schema.thread, _THREAD_KEY, keys, _THREAD):
-            account, address = wanted[account_id, key]
-            person = self.person(account, address)
-            values = dict(zip(_THREAD[2:], rest, strict=True))
-            preview = values.pop("preview")
-            self._threads[account_id, key] = ThreadState(
-                **values,
-                account=account,
-                contact_name=person.name,
-                reachable=bool(person.reachable),
-                preview=None if preview is None else msgspec.Raw(preview.encode()),
-            )
+    def _read_threads(self, wanted: dict[tuple[str, str], tuple[AccountFacts, Address]]) -> None:
+        for account_id, keys in _by_account(wanted):
+            for key, *rest, name, reachable in self.tx.look_up(_FIND_THREADS, account_id, keys):
+                account, address = wanted[account_id, key]
+                thread = _thread_state(rest, account, name, reachable=bool(reachable))
+                self._threads[account_id, key] = thread
+                person = Person(thread.identity_id, thread.contact_id, name, thread.reachable)
+                self._people.setdefault((account_id, address.external_id), person)
+
+
+def _by_account(keys: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[str]]]:
+    found: dict[str, list[str]] = {}
+    for account_id, key in keys:
+        found.setdefault(account_id, []).append(key)
+    return sorted(found.items())
+
+
+def _thread_state(values: Sequence[Any], account: AccountFacts, name: str | None, *, reachable: bool) -> ThreadState:
+    """Return the state of a thread from its columns `_THREAD[2:]`."""
+    *facts, preview = values
+    return ThreadState(
+        **dict(zip(_STATE, facts, strict=True)),
+        account=account,
+        contact_name=name,
+        reachable=reachable,
+        preview=None if preview is None else msgspec.Raw(preview.encode()),
+    )
 
 
 #: assignee, name, last_position, last_message_at, last_inbound_at, first_unanswered_at, unread, preview

@@ -66,8 +66,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._webhooks: dict[tuple[str, str], Any] = {}
-        #: Account id → its connector's name, for labels; filled by whoever knows the accounts.
-        self.connectors: dict[str, str] = {}
+        self._connectors: dict[str, str] = {}
         self._lag_timer: asyncio.TimerHandle | None = None
         self._ways_in()
         self._ways_out()
@@ -121,9 +120,13 @@ class Metrics:
         counter.inc()
         self.webhook_ack.observe(seconds)
 
+    def know(self, accounts: Iterable[Account]) -> None:
+        """Learn which connector an account belongs to, for labels."""
+        self._connectors |= {account.id: account.connector_name for account in accounts}
+
     def attempt(self, account_id: str, outcome: str, seconds: float) -> None:
         """Count one attempt to send; `seconds` is the age of the delivery, noted when the platform said yes."""
-        self.outbox_attempts.labels(self.connectors.get(account_id, "unknown"), outcome).inc()
+        self.outbox_attempts.labels(self._connectors.get(account_id, "unknown"), outcome).inc()
         if outcome == "accepted":
             self.outbox_accept.observe(seconds)
 
@@ -152,7 +155,7 @@ class Metrics:
     async def expose(self, store: Store, accounts: Iterable[Account], clock: Clock, folder: Path) -> bytes:
         """Return everything in Prometheus' text format. Without a database the rest is still told."""
         self.db_queue.set(store.writer.waiting)
-        self._accounts(accounts)
+        self._states(accounts)
         with suppress(OSError):
             self.disk_free.set(shutil.disk_usage(folder).free)
         self._wal(store)
@@ -179,10 +182,9 @@ class Metrics:
         for account_id, expires_at in tokens[:_MOST_ACCOUNTS]:
             self.token_expires.labels(account_id).set((expires_at - now) / 1000)
 
-    def _accounts(self, accounts: Iterable[Account]) -> None:
+    def _states(self, accounts: Iterable[Account]) -> None:
         self.channel_state.clear()
         for number, account in enumerate(accounts):
-            self.connectors[account.id] = account.connector_name
             name = account.id if number < _MOST_ACCOUNTS else "others"
             for state in _STATES:
                 gauge = self.channel_state.labels(account.connector_name, name, state)

@@ -210,8 +210,17 @@ def _store_profile(tx: Transaction, row: Any, found: tuple[Profile | None, str |
     if after == {key: getattr(before, key) for key in after}:
         return
     tx.execute(update(contact).where(contact.c.id == row.contact_id).values(**after))
+    if before.name is None and after["name"] is not None:
+        _sign(tx, row.contact_id, after["name"])
     _drop_old_picture(tx, before.avatar_id, after["avatar_id"])
     _tell(tx, row, now)
+
+
+def _sign(tx: Transaction, contact_id: str, name: str) -> None:
+    """Put the name under what its owner wrote before we knew it: in a group nothing else tells who spoke."""
+    recent = select(message.c.id).order_by(message.c.id.desc()).limit(_RECENT)
+    nameless = (message.c.author_id == contact_id, message.c.author_kind == "contact", message.c.author_name.is_(None))
+    tx.execute(update(message).where(message.c.id.in_(recent), *nameless).values(author_name=name))
 
 
 def _drop_old_picture(tx: Transaction, old: str | None, new: str | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 
 from trunkline.clock import to_text
 from trunkline.service.snapshots import (
@@ -19,7 +19,7 @@ from trunkline.service.snapshots import (
     time_text,
 )
 from trunkline.service.windows import Open, read_windows, window_snapshot
-from trunkline.store import schema
+from trunkline.store import Prepared, schema
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,6 +50,10 @@ def thread_query() -> Select[Any]:
     )
 
 
+_THREAD_ROW = Prepared(thread_query().where(_t.id == bindparam("thread")))
+_ThreadRow: Any = msgspec.defstruct("_ThreadRow", [(str(one.key), Any) for one in thread_query().selected_columns])
+
+
 def thread_row_snapshot(
     row: Any, facts: AccountFacts, windows: dict[str, Open], avatar: dict[str, Any] | None, now: int
 ) -> ThreadSnapshot:
@@ -75,7 +79,7 @@ def thread_row_snapshot(
 
 def thread_snapshot(tx: Transaction, thread: Any, facts: AccountFacts) -> ThreadSnapshot:
     """Return the snapshot of a thread as this transaction sees it."""
-    row = tx.execute(thread_query().where(_t.id == thread.id)).one()
+    row = _ThreadRow(*tx.run(_THREAD_ROW, {"thread": thread.id})[0])
     avatar = None
     if row.avatar_id is not None:
         found = tx.execute(select(schema.media).where(schema.media.c.id == row.avatar_id)).one_or_none()

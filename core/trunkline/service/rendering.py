@@ -127,7 +127,7 @@ def _fallback(content: Content, becomes: ContentKind) -> Content:
         return Text(text=_as_text(content))
     if becomes is ContentKind.LINK:
         return _as_link(content)
-    if becomes is ContentKind.FILE:
+    if becomes is ContentKind.FILE and media_of(content):
         return File(media=media_of(content)[0])
     raise ReplyRefused(
         f"A message of kind {content_kind(content).value} has no form as {becomes.value}.",
@@ -193,6 +193,9 @@ def _with_choices(
     for choice in choices:
         if measure(choice.title, limit.title_unit) > limit.title_max:
             words = f"The quick reply {choice.title!r} is longer than the {limit.title_max} that this channel shows."
+            raise ReplyRefused(words, code="quick_reply_too_long", field="quick_replies")
+        if limit.data_max and len(choice.data or "") > limit.data_max:
+            words = f"The data of the quick reply {choice.title!r} is longer than the {limit.data_max} of this channel."
             raise ReplyRefused(words, code="quick_reply_too_long", field="quick_replies")
     return contents, tuple(choices), Level.FULL
 

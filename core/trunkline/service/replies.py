@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 
 from trunkline.contract import Capabilities, Context, Quote
 from trunkline.errors import Whose
@@ -32,7 +32,7 @@ from trunkline.service.receipts import ACTIVE, announce
 from trunkline.service.rendering import Plan, ReplyRefused, plan_for
 from trunkline.service.snapshots import media_snapshot, message_snapshot, preview_of
 from trunkline.service.windows import REFUSALS, Verdict, judge, read_windows
-from trunkline.store import schema
+from trunkline.store import Prepared, schema
 
 if TYPE_CHECKING:
     from trunkline.service.house import House
@@ -45,6 +45,10 @@ GIVE_UP_MS = 24 * 3600 * 1000
 _AGAIN = ("failed", "expired", "suppressed")
 
 _encode = msgspec.json.Encoder().encode
+
+
+_THREAD = Prepared(select(schema.thread).where(schema.thread.c.id == bindparam("thread")).with_for_update())
+_Thread: Any = msgspec.defstruct("_Thread", [(str(column.name), Any) for column in schema.thread.c], frozen=True)
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,9 +106,10 @@ def post_reply(
 def _prepare(  # noqa: PLR0917 - one call site, above
     tx: Transaction, house: House, thread_id: str, draft: Draft, author: Author, actor: Actor, now: int
 ) -> _Posting:
-    thread = tx.execute(select(schema.thread).where(schema.thread.c.id == thread_id).with_for_update()).one_or_none()
-    if thread is None:
+    found = tx.run(_THREAD, {"thread": thread_id})
+    if not found:
         raise ReplyRefused("There is no such thread.", code="not_found", status=404)
+    thread = _Thread(*found[0])
     account = house.accounts.get(thread.account_id)
     if account is None or account.channel_spec is None:
         words = f"The account {thread.account_id} is not configured any more."
@@ -180,32 +185,38 @@ def _store(
 ) -> str:
     message_id, thread = new_id(), posting.thread
     position = _take_position(tx, posting, content)
-    tx.execute(
-        schema.message.insert().values(
-            id=message_id,
-            thread_id=thread.id,
-            position=position,
-            account_id=thread.account_id,
-            direction="out",
-            author_kind=posting.author.kind.value,
-            author_id=posting.author.id,
-            author_name=posting.author.name,
-            content=_encode(content).decode(),
-            quick_replies=_encode(quick_replies).decode() if quick_replies else None,
-            quotes=posting.quoted,
-            at=posting.now,
-            late=False,
-        )
+    message = _Message(
+        id=message_id,
+        thread_id=thread.id,
+        position=position,
+        account_id=thread.account_id,
+        direction="out",
+        author_kind=posting.author.kind.value,
+        author_id=posting.author.id,
+        author_name=posting.author.name,
+        content=_encode(content).decode(),
+        quick_replies=_encode(quick_replies).decode() if quick_replies else None,
+        quotes=posting.quoted,
+        at=posting.now,
+        late=False,
     )
+    tx.insert(schema.message, [msgspec.structs.astuple(message)], _MESSAGE)
     for media_id in [medium.id for medium in _media(content) if medium.id]:
         tx.execute(
             schema.media.update()
             .where(schema.media.c.id == media_id)
             .values(message_id=message_id, thread_id=thread.id, account_id=thread.account_id)
         )
-    _queue(tx, posting, message_id, position, plan)
-    _tell(tx, posting, message_id)
+    _tell(tx, posting, message, _queue(tx, posting, message_id, position, plan))
     return message_id
+
+
+_MESSAGE = tuple(str(column.name) for column in schema.message.c)
+_Message: Any = msgspec.defstruct("_Message", [(name, Any, None) for name in _MESSAGE], frozen=True)
+_DELIVERY = tuple(str(column.name) for column in schema.delivery.c)
+_Delivery: Any = msgspec.defstruct(
+    "_Delivery", [(name, Any, 0 if name in {"fence", "attempts"} else None) for name in _DELIVERY], frozen=True
+)
 
 
 def _media(content: Content) -> tuple[Media, ...]:
@@ -213,21 +224,29 @@ def _media(content: Content) -> tuple[Media, ...]:
     return (medium,) if isinstance(medium, Media) else ()
 
 
+_t = schema.thread.c
+_MOVE = Prepared(
+    update(schema.thread)
+    .where(_t.id == bindparam("thread"))
+    .values(
+        last_position=_t.last_position + 1,
+        last_message_at=bindparam("now"),
+        first_unanswered_at=None,
+        preview=bindparam("preview"),
+    )
+    .returning(_t.last_position)
+)
+
+
 def _take_position(tx: Transaction, posting: _Posting, content: Content) -> int:
     """Give the message its place and move the thread's counters; an answer ends the customer's wait."""
-    table, thread = schema.thread, posting.thread
-    position = tx.execute(select(table.c.last_position).where(table.c.id == thread.id)).scalar_one() + 1
-    values = {
-        "last_position": position,
-        "last_message_at": posting.now,
-        "first_unanswered_at": None,
-        "preview": _encode(preview_of(content, posting.author.kind.value)).decode(),
-    }
-    tx.execute(table.update().where(table.c.id == thread.id).values(values))
+    preview = _encode(preview_of(content, posting.author.kind.value)).decode()
+    ((position,),) = tx.run(_MOVE, {"thread": posting.thread.id, "now": posting.now, "preview": preview})
     return int(position)
 
 
-def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, plan: Plan) -> None:
+def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, plan: Plan) -> list[Any]:
+    """Write the deliveries of a message and return their rows."""
     state, reason = _first_state(posting, plan)
     common = {
         "message_id": message_id,
@@ -239,7 +258,6 @@ def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, p
         "reason": None if reason is None else _encode(reason).decode(),
         "due_at": posting.now,
         "expires_at": min(posting.now + GIVE_UP_MS, posting.verdict.expires_at or posting.now + GIVE_UP_MS),
-        "attempts": 0,
         "author": _encode(posting.author).decode(),
         "level": plan.level.value,
         "window": posting.verdict.window,
@@ -249,18 +267,19 @@ def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, p
         "updated_at": posting.now,
     }
     rows = [
-        {
+        _Delivery(
             **common,
-            "id": new_id(),
-            "part": number,
-            "key": str(uuid4()),
-            "plan": _encode(request.parts).decode(),
-            "quick_replies": _encode(request.quick_replies).decode() if request.quick_replies else None,
-            "quote": _encode(posting.quote).decode() if posting.quote and number == 1 else None,
-        }
+            id=new_id(),
+            part=number,
+            key=str(uuid4()),
+            plan=_encode(request.parts).decode(),
+            quick_replies=_encode(request.quick_replies).decode() if request.quick_replies else None,
+            quote=_encode(posting.quote).decode() if posting.quote and number == 1 else None,
+        )
         for number, request in enumerate(plan.requests, 1)
     ]
-    tx.execute(schema.delivery.insert(), rows)
+    tx.insert(schema.delivery, [msgspec.structs.astuple(row) for row in rows], _DELIVERY)
+    return rows
 
 
 def _first_state(posting: _Posting, plan: Plan) -> tuple[str, Reason | None]:
@@ -277,17 +296,14 @@ def _suppressed(code: str) -> tuple[str, Reason]:
     return "suppressed", Reason(code=code, text=REFUSALS[code], whose=whose)
 
 
-def _tell(tx: Transaction, posting: _Posting, message_id: str) -> None:
-    row = tx.execute(select(schema.message).where(schema.message.c.id == message_id)).one()
-    deliveries = _deliveries(tx, message_id)
-    media = {
-        found.id: media_snapshot(found)
-        for found in tx.execute(select(schema.media).where(schema.media.c.message_id == message_id))
-    }
-    thread = tx.execute(select(schema.thread).where(schema.thread.c.id == posting.thread.id)).one()
+def _tell(tx: Transaction, posting: _Posting, message: Any, deliveries: list[Any]) -> None:
+    media = {}
+    if '"media"' in message.content:
+        found = tx.execute(select(schema.media).where(schema.media.c.message_id == message.id))
+        media = {row.id: media_snapshot(row) for row in found}
     payload = {
-        "message": message_snapshot(row, deliveries, media),
-        "thread": thread_snapshot(tx, thread, posting.facts),
+        "message": message_snapshot(message, deliveries, media),
+        "thread": thread_snapshot(tx, posting.thread, posting.facts),
     }
     at, thread_id = posting.now, posting.thread.id
     tx.append("reply_sent", actor=posting.actor, at=at, payload=payload, thread_id=thread_id)

@@ -11,7 +11,7 @@ from trunkline.contract import MessageReceived
 from trunkline.model import Actor, ActorKind, content_kind
 from trunkline.service.arrivals import placeholder_id
 from trunkline.service.snapshots import decode, message_snapshot
-from trunkline.store import schema
+from trunkline.store import Lookup, schema
 
 if TYPE_CHECKING:
     from trunkline.service.arrivals import Arrival
@@ -22,6 +22,11 @@ __all__ = ["Difference", "compare", "repair"]
 
 _m = schema.message.c
 _encode = msgspec.json.Encoder().encode
+_SEEN = Lookup(
+    [schema.inbound_item.c.dedupe_key],
+    scope=schema.inbound_item.c.account_id,
+    key=schema.inbound_item.c.dedupe_key,
+)
 #: Keys that our own work adds to content.
 _OURS = frozenset({"id", "url", "preview_url", "raw"})
 
@@ -68,9 +73,7 @@ def _differences(tx: Transaction, arrival: Arrival) -> list[tuple[Difference, An
 
 
 def _known(tx: Transaction, arrival: Arrival) -> set[str]:
-    table = schema.inbound_item
-    keys = [(arrival.account.id, f"e:{item.dedupe_key}") for item in arrival.items]
-    rows = tx.select(table, (table.c.account_id, table.c.dedupe_key), keys, ("dedupe_key",)) if keys else []
+    rows = tx.look_up(_SEEN, arrival.account.id, [f"e:{item.dedupe_key}" for item in arrival.items])
     return {str(key)[2:] for (key,) in rows}
 
 

@@ -77,6 +77,9 @@ class Vitals:
     def _writer(self) -> str | None:
         if self._beat_at is None:
             return "The database has taken no write yet."
+        refused_at, refusal = self.store.writer.trouble or (-_FRESH_S, None)
+        if refusal is not None and monotonic() - refused_at < _EVERY_S:
+            return f"The database refused a write: {refusal}"
         age = monotonic() - self._beat_at
         return None if age < _FRESH_S else f"The database took its last write {age:.0f} seconds ago."
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from trunkline.store import schema
 from trunkline.store.migrate import MigrationSet
 from trunkline.store.opening import Store
-from trunkline.store.prepared import Prepared
+from trunkline.store.prepared import Lookup, Prepared
 from trunkline.store.transaction import LogRow, Transaction
 from trunkline.store.versions import SchemaVersion, schema_versions
 from trunkline.store.writer import Writer
 
 __all__ = [
     "LogRow",
+    "Lookup",
     "MigrationSet",
     "Prepared",
     "SchemaVersion",

@@ -9,17 +9,16 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from trunkline.errors import ConfigError, StartRefused
 from trunkline.log import get_logger
 from trunkline.store.migrate import MigrationSet, core_migrations, upgrade
-from trunkline.store.postgres import LOG_CHANNEL, PostgresBackend
 from trunkline.store.sqlite import FileLock, SqliteBackend, has_wal_reset_bug
 from trunkline.store.writer import Writer
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from trunkline.store.postgres import PostgresBackend
 
 __all__ = ["Store"]
 
@@ -70,8 +69,8 @@ class Store:
             self._release()
             raise
         self._readers = self.backend.readers()
-        if isinstance(self.backend, PostgresBackend):
-            self._listening = asyncio.create_task(self._listen(self.backend), name="store-listen")
+        if not isinstance(self.backend, SqliteBackend):
+            self._listening = asyncio.create_task(self.backend.listen(self._tell), name="store-listen")
 
     async def close(self) -> None:
         """Finish accepted writes and let go of everything."""
@@ -101,21 +100,6 @@ class Store:
         if isinstance(self.backend, SqliteBackend) and has_wal_reset_bug():
             log.warning("db.version_affected", sqlite=sqlite3.sqlite_version, defect="WAL-reset", fixed_in="3.51.3")
 
-    async def _listen(self, backend: PostgresBackend) -> None:
-        """Pass on the notifications of other processes; reconnects for ever."""
-        address = backend.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        while True:
-            try:
-                connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
-                async with connection:
-                    await connection.execute(f"LISTEN {LOG_CHANNEL}".encode())
-                    self._tell("0 *")
-                    async for notice in connection.notifies():
-                        self._tell(notice.payload)
-            except psycopg.Error as error:
-                log.warning("db.listen_failed", error=type(error).__name__)
-                await asyncio.sleep(1)
-
     def _tell(self, payload: str) -> None:
         seq, _, wakes = payload.partition(" ")
         if self.on_remote_commit is not None:
@@ -128,6 +112,9 @@ def _backend(url: str, *, synchronous: str, busy_timeout_ms: int) -> SqliteBacke
         path.parent.mkdir(parents=True, exist_ok=True)
         return SqliteBackend(path, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms)
     if url.startswith(("postgresql://", "postgres://")):
+        # Imported here because its driver costs memory and time that SQLite's users need not spend.
+        from trunkline.store.postgres import PostgresBackend  # noqa: PLC0415 - see above
+
         return PostgresBackend(url)
     raise ConfigError(
         f"database.url must begin with sqlite:/// or postgresql://, not {url.split(':', 1)[0]!r}",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import psycopg
 from psycopg import errors as pg
 from sqlalchemy import Connection, Engine, create_engine, func, make_url, select, text
@@ -11,10 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from trunkline.errors import StoreUnavailable
+from trunkline.log import get_logger
 from trunkline.store import schema
 from trunkline.store.prepared import Prepared
 
 __all__ = ["LOG_CHANNEL", "PostgresBackend"]
+
+log = get_logger("store")
 
 #: LISTEN/NOTIFY channel: payload "<last seq> <worker>,<worker>".
 LOG_CHANNEL = "trunkline_log"
@@ -84,6 +90,21 @@ class PostgresBackend:
         """Send one notification for the whole group."""
         payload = f"{last_seq} {','.join(sorted(wakes))}"
         connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": LOG_CHANNEL, "payload": payload})
+
+    async def listen(self, tell: Callable[[str], None]) -> None:
+        """Pass on the notifications of all processes; reconnects for ever. After each connect it tells "0 *"."""
+        address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
+                async with connection:
+                    await connection.execute(f"LISTEN {LOG_CHANNEL}".encode())
+                    tell("0 *")
+                    async for notice in connection.notifies():
+                        tell(notice.payload)
+            except psycopg.Error as error:
+                log.warning("db.listen_failed", error=type(error).__name__)
+                await asyncio.sleep(1)
 
     def is_transient(self, error: Exception) -> bool:
         """Deadlocks and serialisation failures succeed when tried again."""

@@ -15,10 +15,10 @@ from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Dialect, Table
+    from sqlalchemy import Column, Dialect, FromClause, Table
     from sqlalchemy.sql import ClauseElement
 
-__all__ = ["Prepared", "insert_new", "insert_rows", "select_by_keys"]
+__all__ = ["Lookup", "Prepared", "insert_new", "insert_rows", "select_by_keys"]
 
 
 class Prepared:
@@ -80,6 +80,30 @@ def insert_new(
     statement = _insert(table, dialect).values(rows).on_conflict_do_nothing()
     returning = statement.returning(*(table.c[name] for name in key))
     return _compile(returning, dialect)[0], _arrange(table, columns)
+
+
+class Lookup:
+    """Finds rows by one value of `scope` and any number of values of `key`, locking them where that exists.
+
+    `columns` may come from `joined` tables; the first of them should be the key.
+    """
+
+    def __init__(
+        self, columns: Sequence[Any], *, scope: Column[Any], key: Column[Any], joined: FromClause | None = None
+    ) -> None:
+        statement = select(*columns) if joined is None else select(*columns).select_from(joined)
+        self._statement = statement.where(scope == bindparam("scope")).order_by(key)
+        self._key, self._table = key, scope.table
+        self._compiled: dict[tuple[str, int], str] = {}
+
+    def on(self, dialect: Dialect, count: int) -> str:
+        """Return the SQL for `count` keys; its parameters are the scope and the keys."""
+        found = self._compiled.get((dialect.name, count))
+        if found is None:
+            wanted = [bindparam(f"key_{number}", type_=self._key.type) for number in range(count)]
+            statement = self._statement.where(self._key.in_(wanted)).with_for_update(of=self._table)
+            found = self._compiled[dialect.name, count] = _compile(statement, dialect)[0]
+        return found
 
 
 @lru_cache(maxsize=256)

@@ -138,7 +138,7 @@ class SqliteBackend:
             "foreign_keys=ON",
             "temp_store=MEMORY",
             "cache_size=-65536",
-            "wal_autocheckpoint=2000",
+            "wal_autocheckpoint=10000",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

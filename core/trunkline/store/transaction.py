@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from trunkline.model import Actor
 from trunkline.store import schema
-from trunkline.store.prepared import Prepared, insert_new, insert_rows, select_by_keys
+from trunkline.store.prepared import Lookup, Prepared, insert_new, insert_rows, select_by_keys
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Connection, CursorResult, Executable, Table
 
 __all__ = ["LogRow", "Transaction"]
+
+T = TypeVar("T")
 
 #: Rows handed to one statement at most; keeps SQLite's variable limit far away.
 _CHUNK = 256
@@ -89,17 +91,20 @@ class Transaction:
         return found
 
     def select(
-        self,
-        table: Table,
-        key: tuple[Column[Any], ...],
-        keys: Iterable[tuple[Any, ...]],
-        columns: tuple[str, ...],
+        self, table: Table, key: tuple[Column[Any], ...], keys: Iterable[tuple[Any, ...]], columns: tuple[str, ...]
     ) -> list[tuple[Any, ...]]:
         """Return `columns` of the rows whose `key` columns equal one of `keys`; the rows stay locked to the end."""
         found: list[tuple[Any, ...]] = []
         for chunk in _chunks(sorted(keys)):
             sql = select_by_keys(table, key, columns, len(chunk), self.dialect)
             found.extend(self._rows(sql, [value for row in chunk for value in row]))
+        return found
+
+    def look_up(self, lookup: Lookup, scope: Any, keys: Iterable[Any]) -> list[tuple[Any, ...]]:
+        """Return the rows of `lookup` with this scope and one of these keys; they stay locked to the end."""
+        found: list[tuple[Any, ...]] = []
+        for chunk in _chunks(sorted(keys)):
+            found.extend(self._rows(lookup.on(self.dialect, len(chunk)), [scope, *chunk]))
         return found
 
     def append(self, kind: str, *, actor: Actor, at: int, payload: Any, thread_id: str | None = None) -> None:
@@ -137,7 +142,7 @@ class Transaction:
 _EVENT = ("seq", "at", "kind", "thread_id", "actor_kind", "actor_id", "actor_name", "payload")
 
 
-def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterable[Sequence[tuple[Any, ...]]]:
+def _chunks(rows: Sequence[T]) -> Iterable[Sequence[T]]:
     """Cut into pieces whose lengths are powers of two, so that few statements are ever compiled."""
     start, left = 0, len(rows)
     while left:

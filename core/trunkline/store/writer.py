@@ -87,6 +87,8 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
+        #: The last time the database refused work as a whole: when (`clock.monotonic`) and why.
+        self.trouble: tuple[float, StoreUnavailable] | None = None
         #: Seconds and rows of the last commits, for metrics: called on the writer's thread.
         self.on_commit: Callable[[float, int], None] | None = None
 
@@ -180,7 +182,10 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the writer's thread must outlive any failure; all writers are told
             self._abandon()
             events, wakes = [], set()
-            failure = self._backend.unavailable(error) or error
+            failure = self._refusal(error) or error
+            if isinstance(failure, StoreUnavailable):
+                self.trouble = (monotonic(), failure)
+                group = [*group, *self._behind()]
             log.warning(
                 "db.failed",
                 error=type(failure).__name__,
@@ -192,6 +197,25 @@ class Writer:
         if self.on_commit is not None:
             self.on_commit(monotonic() - began, len(group))
         self._answer(group, events, wakes)
+
+    def _refusal(self, error: Exception) -> StoreUnavailable | None:
+        """Return the failure of the database as a whole; what it wants tried again was tried often enough."""
+        if self._backend.is_transient(error):
+            return StoreUnavailable("The database is too busy.", code="database_busy")
+        return self._backend.unavailable(error)
+
+    def _behind(self) -> list[_Write]:
+        """Take what waits behind a refused group: it waited as long, and would only wait as long again."""
+        found: list[_Write] = []
+        while True:
+            try:
+                more = self._queue.get_nowait()
+            except Empty:
+                return found
+            if more is None:
+                self._queue.put(None)
+                return found
+            found += more
 
     def _store(self, group: list[_Write]) -> tuple[list[LogRow], set[str]]:
         for _ in range(_RETRIES):

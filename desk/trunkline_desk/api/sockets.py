@@ -41,6 +41,8 @@ class Connection:
         self._transport = request.transport
         self._sending_since = 0.0
         self._sent_at = monotonic()
+        #: Held while a goodbye is said.
+        self._goodbye = asyncio.Lock()
 
     async def send(self, frame: bytes) -> None:
         """Send a frame that is encoded already; waits while the client does not read."""
@@ -65,11 +67,17 @@ class Connection:
 
     async def close(self, code: int, words: bytes) -> None:
         """Say goodbye, with time for an answer."""
-        try:
-            async with asyncio.timeout(_GOODBYE_S):
-                await self.socket.close(code=code, message=words, drain=False)
-        except (TimeoutError, ConnectionError):
-            self._cut(code)
+        async with self._goodbye:
+            try:
+                async with asyncio.timeout(_GOODBYE_S):
+                    await self.socket.close(code=code, message=words, drain=False)
+            except (TimeoutError, ConnectionError):
+                self._cut(code)
+
+    async def finish(self) -> None:
+        """Wait until a goodbye that another task says is answered: the connection ends with its handler."""
+        async with self._goodbye:
+            return
 
     def _cut(self, code: int) -> None:
         """End the connection of a client that does not answer; what it does not take is thrown away."""

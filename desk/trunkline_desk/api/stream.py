@@ -132,6 +132,7 @@ async def _serve(desk: Desk, connection: Connection, cursor: int | None) -> None
     try:
         await _listen(connection.socket)
     finally:
+        await connection.finish()
         pushing.cancel()
         await asyncio.gather(pushing, return_exceptions=True)
         log.info("ws.closed", code=connection.socket.close_code)

@@ -48,13 +48,10 @@ export const useSession = defineStore('session', () => {
     }
   }
 
-  /** Take over a token that was handed over behind the address's "#", as the demo does; false if there is none. */
-  async function takeOver(hash: string): Promise<boolean> {
-    const token = new URLSearchParams(hash.replace(/^#/, '')).get('token')
-    if (token === null) return false
+  /** Takes a token that somebody else got for this agent; `restore` tells whether it is good. */
+  function adopt(token: string): void {
+    leave(false)
     keepToken(token, false)
-    agent.value = null
-    return await restore()
   }
 
   async function signOut(): Promise<void> {
@@ -72,5 +69,5 @@ export const useSession = defineStore('session', () => {
     expired.value = becauseExpired
   }
 
-  return { agent, expired, isAdmin, signIn, setUp, restore, takeOver, signOut, leave }
+  return { agent, expired, isAdmin, signIn, setUp, restore, adopt, signOut, leave }
 })

@@ -116,7 +116,7 @@ _READ = (
 )
 _DUE = Prepared(
     _READ.where(_d.account_id == bindparam("account"), IS_ACTIVE, _d.due_at <= bindparam("now"), _FREE, _IN_ORDER)
-    .order_by(_d.due_at, _d.position, _d.part)
+    .order_by(_d.due_at)
     .limit(bindparam("room"))
     .with_for_update(skip_locked=True, of=schema.delivery)
 )
@@ -228,8 +228,9 @@ def _claim_of(  # noqa: PLR0917 - one call site, above
             yield found
     if count < len(rows) and brake.state != "open":
         taken.look_at(now)  # some of them ended or had to wait: others may take their place
-    for (due_at,) in tx.run(_NEXT, {"account": account_id, "now": now}):
-        taken.look_at(due_at)
+    if len(rows) < room:  # else those under way wake us when they end
+        for (due_at,) in tx.run(_NEXT, {"account": account_id, "now": now}):
+            taken.look_at(due_at)
 
 
 def _probe(account_id: str, now: int) -> dict[str, Any]:

@@ -105,8 +105,14 @@ thread = Table(
     ms_column("created_at", nullable=False),
     UniqueConstraint("account_id", "key"),
     Index("ix_thread_last_message_at", "last_message_at", "id"),
-    Index("ix_thread_assignee", "assignee_id", "last_message_at", "id"),
-    Index("ix_thread_account", "account_id", "last_message_at", "id"),
+    Index(
+        "ix_thread_assignee",
+        "assignee_id",
+        "last_message_at",
+        "id",
+        sqlite_where=text("assignee_id IS NOT NULL"),
+        postgresql_where=text("assignee_id IS NOT NULL"),
+    ),
     Index("ix_thread_contact_id", "contact_id"),
 )
 

@@ -35,7 +35,6 @@ raw_request = Table(
         sqlite_where=text("state = 'quarantined'"),
         postgresql_where=text("state = 'quarantined'"),
     ),
-    Index("ix_raw_request_received_at", "received_at"),
 )
 
 #: One row per item ever taken in. Its primary key is what makes a repeated webhook one message.

@@ -12,7 +12,8 @@ __all__ = ["cursor", "event", "heartbeat", "idempotency", "timer"]
 event = Table(
     "event",
     metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    # On SQLite this exact type makes the number the row's own address, and appending cheap.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     ms_column("at", nullable=False),
     Column("kind", Text, nullable=False),
     Column("thread_id", Text),
@@ -21,7 +22,6 @@ event = Table(
     Column("actor_name", Text),
     json_column("payload", nullable=False),
     Index("ix_event_thread", "thread_id", "seq"),
-    sqlite_with_rowid=False,
 )
 
 #: How far an application has read, or a connector has pulled.

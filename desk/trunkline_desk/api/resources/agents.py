@@ -9,13 +9,14 @@ from sqlalchemy import select
 from trunkline_desk.api.actors import log_actor
 from trunkline_desk.api.models.people import Agent, AgentBody, AgentChange, AgentInvited, AgentPage
 from trunkline_desk.api.models.threads import PageQuery
+from trunkline_desk.api.models.words import EmptyBody
 from trunkline_desk.api.route import Call, Route
-from trunkline_desk.people.agents import change_agent, create_agent
+from trunkline_desk.people.agents import change_agent, create_agent, reset_agent
 from trunkline_desk.people.links import link_address
 from trunkline_desk.people.roles import Action
 from trunkline_desk.people.tokens import agent_snapshot
 from trunkline_desk.schema import agent
-from trunkline_desk.threads.rows import Database, Id, ask, cursor_of, read_cursor
+from trunkline_desk.threads.rows import Database, Id, ask, cursor_of, not_found, read_cursor
 
 __all__ = ["ROUTES"]
 
@@ -57,6 +58,22 @@ async def change(call: Call[AgentChange, None]) -> dict[str, Any]:
     return shown
 
 
+async def reset(call: Call[EmptyBody, None]) -> dict[str, Any]:
+    """End an agent's password and tokens and make a new link, for somebody who forgot or lost something."""
+    agent_id = call.path("agent_id")
+
+    def work(tx: Any) -> dict[str, Any]:
+        row = tx.execute(select(agent).where(agent.c.id == agent_id)).one_or_none()
+        if row is None:
+            raise not_found("agent")
+        token = reset_agent(tx, row, log_actor(call), call.now)
+        return {"agent": agent_snapshot(row), "setup_url": link_address(call.desk.public_url, token)}
+
+    made = await call.commit(work)
+    call.desk.later(call.desk.sockets.end_dead(), "end_sockets")
+    return made
+
+
 ROUTES = (
     Route(
         method="GET",
@@ -91,5 +108,17 @@ ROUTES = (
         body=AgentChange,
         answer=Agent,
         refusals=((404, "unknown_agent"), (409, "last_admin")),
+    ),
+    Route(
+        method="POST",
+        path="/agents/{agent_id}/reset",
+        handler=reset,
+        action=Action.MANAGE_AGENTS,
+        operation="reset_agent",
+        summary="End an agent's password and tokens; the answer holds their new one-time link.",
+        body=EmptyBody,
+        answer=AgentInvited,
+        refusals=((404, "unknown_agent"),),
+        secret=True,
     ),
 )

@@ -57,6 +57,7 @@ async def sign_in(call: Call[SignInBody, None]) -> Grant:
     matches = await desk.passwords.verify(stored, body.password)
     if row is None or stored is None or not matches:
         log.warning("auth.failed", address=address, agent_id=row.id if row else None)
+        desk.house.metrics.auth_failures.labels("sign_in").inc()
         raise Problem(401, "sign_in_refused", "The address or the password is wrong.")
     renewed = await desk.passwords.hash(body.password) if desk.passwords.is_outdated(stored) else None
     return await call.commit(lambda tx: _come_in(tx, row, stored, renewed, call.now))

@@ -68,3 +68,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_setup_link")),
         sa.UniqueConstraint("agent_id", name=op.f("uq_setup_link_agent_id")),
     )
+
+    # The desk writes a thread's state, so the index that its list needs is made here: what is open among much that is not.
+    is_open = sa.text("state NOT IN ('closed', 'ignored')")
+    op.create_index(
+        "ix_thread_open", "thread", ["last_message_at", "id"], sqlite_where=is_open, postgresql_where=is_open
+    )

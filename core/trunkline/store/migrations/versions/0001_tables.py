@@ -105,7 +105,7 @@ def upgrade() -> None:
     op.create_index("ix_early_receipt_external", "early_receipt", ["account_id", "external_id"], unique=False)
     op.create_table(
         "event",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("thread_id", sa.Text(), nullable=True),
@@ -114,7 +114,6 @@ def upgrade() -> None:
         sa.Column("actor_name", sa.Text(), nullable=True),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_event")),
-        sqlite_with_rowid=False,
     )
     op.create_index("ix_event_thread", "event", ["thread_id", "seq"], unique=False)
     op.create_table(
@@ -211,7 +210,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'quarantined'"),
         postgresql_where=sa.text("state = 'quarantined'"),
     )
-    op.create_index("ix_raw_request_received_at", "raw_request", ["received_at"], unique=False)
     op.create_table(
         "reply_credential",
         sa.Column("id", sa.Text(), nullable=False),
@@ -296,8 +294,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_thread")),
         sa.UniqueConstraint("account_id", "key", name=op.f("uq_thread_account_id_key")),
     )
-    op.create_index("ix_thread_account", "thread", ["account_id", "last_message_at", "id"], unique=False)
-    op.create_index("ix_thread_assignee", "thread", ["assignee_id", "last_message_at", "id"], unique=False)
+    op.create_index(
+        "ix_thread_assignee",
+        "thread",
+        ["assignee_id", "last_message_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("assignee_id IS NOT NULL"),
+        postgresql_where=sa.text("assignee_id IS NOT NULL"),
+    )
     op.create_index("ix_thread_contact_id", "thread", ["contact_id"], unique=False)
     op.create_index("ix_thread_last_message_at", "thread", ["last_message_at", "id"], unique=False)
     op.create_table(

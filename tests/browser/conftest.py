@@ -1,0 +1,94 @@
+"""Chromium once for the whole run; a shop, and a fresh profile of the browser, for every test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+import trunkline_desk
+from tests.browser.screen import WIDE, Screen
+from tests.core.conftest import plain_logs
+from tests.desk.conftest import KEY, Template, sqlite_template
+from tests.desk.harness import ADA
+from tests.journeys.shop import Shop, open_shop
+
+__all__ = ["plain_logs", "sqlite_template"]
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--font-render-hinting=none",
+]
+#: What is called before a page is opened: the token stands where the inbox looks for it, on its own address only.
+SIGNED_IN = "if (location.origin === {origin}) sessionStorage.setItem('trunkline.token', {token})"
+
+Enter = Callable[..., Awaitable[Screen]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built() -> None:
+    """The inbox must be built: the tests drive what is shipped."""
+    page = Path(trunkline_desk.__file__).parent / "inbox" / "index.html"
+    if not page.exists():
+        pytest.fail(f"The inbox is not built ({page.name} is missing in the desk): run `make inbox` first.")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.fail("Chromium is missing: run `make browser` first.")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(tmp_path: Path, sqlite_template: Template, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
+    """A shop in which time passes as it does."""
+    monkeypatch.setenv("TRUNKLINE_SECRET_KEY", KEY)
+    async with open_shop(tmp_path, sqlite_template) as shop:
+        yield shop
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def empty_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
+    """A shop on its first day: nobody works there yet."""
+    monkeypatch.setenv("TRUNKLINE_SECRET_KEY", KEY)
+    async with open_shop(tmp_path, ("", {})) as shop:
+        yield shop
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def enter(browser: Browser) -> AsyncIterator[Enter]:
+    """Opens a screen; when the test is over nothing may have happened on it that the policy forbids."""
+    screens: list[Screen] = []
+    async with AsyncExitStack() as stack:
+
+        async def enter(shop: Shop, email: str | None = ADA[0], **options: Any) -> Screen:
+            options = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **options}
+            context = await browser.new_context(**options)
+            stack.push_async_callback(context.close)
+            context.set_default_timeout(30_000)
+            if email:
+                token, origin = json.dumps(shop.tokens[email]), json.dumps(shop.address)
+                await context.add_init_script(SIGNED_IN.format(origin=origin, token=token))
+            screens.append(await Screen.of(context, shop.address))
+            return screens[-1]
+
+        yield enter
+        for screen in screens:
+            assert await screen.verdict() == []

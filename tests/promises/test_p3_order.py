@@ -1,0 +1,70 @@
+"""P3: replies of a thread reach the customer in the order in which they were written, through faults and kills.
+
+Push run: 100 threads with 100 replies each on both databases, one request in five failing, two kills.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.conftest import Rounds
+from tests.promises.conftest import Servers
+from tests.promises.history import Database
+from tests.promises.processes import Server
+from tests.promises.replies import Agent, Clumsy, customers_write, inversions, said, signed_in, until
+from trunkline.testing.faults import Fault
+
+pytestmark = [pytest.mark.promise("P3"), pytest.mark.timeout(1500)]
+
+_BUSY = Fault(do="answer", status=503, body='{"message": "busy"}')
+_ON_ITS_WAY = "SELECT count(*) FROM delivery WHERE state IN ('queued', 'sending', 'retrying', 'held', 'uncertain')"
+
+
+async def test_replies_keep_their_order_through_faults_and_kills(
+    servers: Servers, database_url: str, rounds: Rounds
+) -> None:
+    each = rounds(push=100, long=1_000)
+    seen, accepted = await _talk(servers, database_url, threads=100, each=each, kills=2)
+    print(f"{sum(map(len, seen.values()))} replies seen by {len(seen)} customers")
+    assert sum(map(inversions, seen.values())) == 0
+    assert {text for texts in seen.values() for text in texts} == accepted
+
+
+async def test_a_sender_that_does_not_look_at_the_thread_is_caught(servers: Servers, sqlite_url: str) -> None:
+    seen, _ = await _talk(servers, sqlite_url, threads=10, each=20, kills=0, seeds={"no_order": ""})
+    assert sum(map(inversions, seen.values())) > 0
+
+
+async def _talk(
+    servers: Servers, url: str, *, threads: int, each: int, kills: int, seeds: dict[str, object] | None = None
+) -> tuple[dict[str, list[str]], set[str]]:
+    """Write `each` replies into every thread while it rains faults; returns what was seen, and what was accepted."""
+    database = Database(url)
+    async with Clumsy(fault=_BUSY, share=0.2) as line:
+        more: dict[str, Any] = {"accounts": line.account(), "seeds": {"hurry": 100, **(seeds or {})}, "start": False}
+        made = [await servers(url, **more) for _ in range(1 if url.startswith("sqlite") else 3)]
+        async with signed_in(*made) as ada:
+            known = await customers_write(line, made[0], threads, database)
+            writing = [asyncio.create_task(_write(ada, thread, each)) for thread in known.values()]
+            await _kill_by_and_by(made, ada, kills, threads * each)
+            await asyncio.gather(*writing)
+            await until(database, _ON_ITS_WAY)
+            return said(line), set(ada.accepted)
+
+
+async def _write(ada: Agent, thread: str, each: int) -> None:
+    for number in range(each):
+        await ada.reply(thread, f"{thread}-{number}")
+
+
+async def _kill_by_and_by(made: list[Server], ada: Agent, kills: int, total: int) -> None:
+    """Kill one server after the other, the first when a third is written, and start it again."""
+    for number in range(kills):
+        while len(ada.accepted) < total * (number + 1) // (kills + 1):  # noqa: ASYNC110 - a figure has no event
+            await asyncio.sleep(0.005)
+        victim = made[number % len(made)]
+        await victim.kill()
+        await victim.start()
