@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import logging
 import re
 import sys
 from collections.abc import Iterable, MutableMapping
+from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 from urllib.parse import quote
 
@@ -23,8 +25,8 @@ _SECRET_KEY = re.compile(
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"(https?://[^\s?#'\"]+)\?[^\s'\"]*")
-#: Loggers of libraries that print whole addresses, with tokens in them, at INFO.
-_LOUD = ("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp.access", "aiohttp.client")
+#: Loggers of libraries that print whole addresses, with tokens in them, or every step of theirs, at INFO.
+_LOUD = ("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp.access", "aiohttp.client", "alembic")
 _secrets: set[str] = set()
 _MIN_SECRET = 6
 _URLSAFE = str.maketrans("+/", "-_")
@@ -103,7 +105,7 @@ class _RedactFilter(logging.Filter):
 
 
 class _Undaunted:
-    """Standard error. A line that cannot be written (disk full, reader gone) is dropped: the work goes on without it."""
+    """Standard error. What cannot be written (disk full, reader gone) is dropped: the work goes on without it."""
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError):
@@ -113,6 +115,15 @@ class _Undaunted:
     def flush(self) -> None:
         with contextlib.suppress(OSError):
             sys.stderr.flush()
+
+
+class _JsonLines(logging.Formatter):
+    """Writes what other libraries log as one JSON line each, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"event": "library.logged", "logger": record.name, "level": record.levelname.lower()}
+        line |= {"text": record.getMessage(), "ts": datetime.fromtimestamp(record.created, UTC).isoformat()}
+        return json.dumps(line | ({"exception": record.exc_text} if record.exc_text else {}), ensure_ascii=False)
 
 
 def configure(*, level: str = "INFO", pretty: bool | None = None) -> None:
@@ -127,7 +138,8 @@ def configure(*, level: str = "INFO", pretty: bool | None = None) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_RedactFilter())
-    logging.basicConfig(level=max(number, logging.INFO), handlers=[handler], format="%(message)s", force=True)
+    handler.setFormatter(logging.Formatter("%(message)s") if as_text else _JsonLines())
+    logging.basicConfig(level=max(number, logging.INFO), handlers=[handler], force=True)
     quiet(_LOUD)
 
 

@@ -24,7 +24,7 @@ from trunkline.log import get_logger
 from trunkline.model import Actor, ActorKind
 from trunkline.plugins import Registry, load_registry
 from trunkline.service.account_watch import AccountWatch
-from trunkline.service.accounts import Account, Accounts
+from trunkline.service.accounts import Account, Accounts, check_accounts
 from trunkline.service.applications import Consumer
 from trunkline.service.feed import Feed
 from trunkline.service.house import House
@@ -65,6 +65,7 @@ async def open_house(
         StartRefused, ConfigError: it cannot be built; the message says what to do.
     """
     the_clock, plugins = clock or SystemClock(), registry or load_registry(settings.plugins.disabled)
+    check_accounts(plugins, settings)
     store = Store(settings.database.url, migrations=_migrations(plugins))
     await store.open()
     async with contextlib.AsyncExitStack() as stack:

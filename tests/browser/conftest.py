@@ -23,15 +23,9 @@ __all__ = ["plain_logs", "sqlite_template"]
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--font-render-hinting=none",
-]
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--font-render-hinting=none",
+]  # fmt: skip
 #: What is called before a page is opened: the token stands where the inbox looks for it, on its own address only.
 SIGNED_IN = "if (location.origin === {origin}) sessionStorage.setItem('trunkline.token', {token})"
 

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from playwright.async_api import Locator, expect
+from playwright.async_api import FilePayload, Locator, expect
 
 from tests.browser.conftest import Enter
 from tests.browser.screen import Screen, Wire, words
@@ -24,7 +24,7 @@ async def test_a_message_appears_without_reload_and_the_answer_on_the_phone(shop
     screen = await (await enter(shop)).visit()
     await expect(screen.page.get_by_text(words("list.emptyAll"))).to_be_visible()
     mei = shop.line.customer("Mei Tanaka")
-    phone = await screen.page.context.browser.new_page()  # type: ignore[union-attr] - launched, so it has one
+    phone = await screen.page.context.new_page()
     await phone.goto(f"{shop.line.url}/#{mei.id}")
     await phone.get_by_label("Write as this customer").fill("Is the red bicycle still there?")
     await phone.get_by_role("button", name="Send").click()
@@ -179,7 +179,7 @@ async def test_quick_replies_are_offered_and_the_choice_comes_back(shop: Shop, e
     screen = await (await enter(shop)).visit()
     await screen.open_thread("Mei")
     await screen.button("composer.quickReplies").click()
-    await screen.page.get_by_label(words("composer.quickReplyTitle", n="1")).fill("Large")
+    await screen.page.get_by_label(words("composer.quickReplyTitle", n="1"), exact=True).fill("Large")
     await screen.answer("We have one.")
     await expect(screen.message("We have one.")).to_contain_text(words("delivery.sent"))
     (offer,) = shop.line.chat(mei.id)[-1].quick_replies
@@ -217,8 +217,8 @@ async def test_a_message_that_cannot_be_read_stands_in_its_place(shop: Shop, ent
 
 
 async def _attach(screen: Screen, name: str, mime: str, body: bytes) -> None:
-    file = {"name": name, "mimeType": mime, "buffer": body}
-    await screen.page.get_by_test_id("files").set_input_files(file)  # type: ignore[arg-type] - a FilePayload
+    file: FilePayload = {"name": name, "mimeType": mime, "buffer": body}
+    await screen.page.get_by_test_id("files").set_input_files(file)
     await expect(screen.button("composer.send")).to_be_enabled()
 
 

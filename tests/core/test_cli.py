@@ -176,10 +176,12 @@ def test_a_mistake_in_the_configuration_refuses_the_start(
     shelf.install_connector("shop")
     file = trunkline.write(text)
     assert f"{file}{words}" in trunkline("serve", "--listen", "127.0.0.1:0", code=1).sentence
+    assert [path.name for path in trunkline.folder.iterdir()] == ["trunkline.toml"]
 
 
 def test_a_missing_configuration_file_refuses_the_start(trunkline: Command) -> None:
-    assert "no configuration file nowhere.toml" in trunkline("serve", "--config", "nowhere.toml", code=1).sentence
+    words = trunkline("serve", "--config", "nowhere.toml", code=1).sentence
+    assert f"no configuration file {trunkline.folder}/nowhere.toml" in words
 
 
 # ---------------------------------------------------------------- doctor and channels
@@ -359,16 +361,22 @@ def letters(trunkline: Command, shelf: Shelf) -> list[str]:
     return ["a1", "a2"]
 
 
-def test_letters_are_listed_retried_and_skipped(trunkline: Command, letters: list[str]) -> None:
+def test_letters_are_listed(trunkline: Command, letters: list[str]) -> None:
     rows = trunkline("dead-letters", "list", "--json").json
-    assert [row["id"] for row in rows] == ["a2", "a1"]
+    assert [row["id"] for row in rows] == letters[::-1]
     assert rows[0]["at"] == "2026-11-21T12:00:00.000Z"
     assert "It is odd." in trunkline("dead-letters", "list").out
     assert trunkline("dead-letters", "list", "--account", "two", "--json").json == []
+
+
+def test_letters_are_retried_and_skipped(trunkline: Command, letters: list[str]) -> None:
     trunkline("dead-letters", "skip", "a1", "--reason", "a test of the platform")
     assert trunkline("dead-letters", "retry", "--all").out == "1 read, 0 still cannot be.\n"
     assert "Nothing waits" in trunkline("dead-letters", "list").out
-    assert "a1" in trunkline("dead-letters", "skip", "a1", "--reason", "again", code=1).sentence
+
+
+def test_a_letter_that_nobody_knows_is_one_sentence(trunkline: Command, letters: list[str]) -> None:
+    assert "no request a9" in trunkline("dead-letters", "skip", "a9", "--reason", "gone", code=1).sentence
     assert trunkline("dead-letters", "retry", "a9", code=1).sentence
 
 

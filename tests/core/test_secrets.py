@@ -274,3 +274,19 @@ def test_commands_print_no_secret(tmp_path: Path, shelf: Shelf) -> None:
         assert done.stdout or done.stderr
         assert _leaks(done.stdout + done.stderr) == [], command
         assert "Traceback" not in done.stderr
+
+
+def test_what_libraries_log_is_json_lines_too() -> None:
+    written = io.StringIO()
+    with redirect_stderr(written):
+        log.configure(pretty=False)
+        try:
+            raise RuntimeError("two\nlines")
+        except RuntimeError:
+            logging.getLogger("some.library").exception("It failed: %s", "é")
+        logging.getLogger("alembic.runtime").info("Running upgrade")
+    (line,) = written.getvalue().splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["logger"], told["level"]) == ("library.logged", "some.library", "error")
+    assert told["text"] == "It failed: é"
+    assert "RuntimeError" in told["exception"]

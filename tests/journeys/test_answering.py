@@ -66,7 +66,9 @@ async def test_a_token_that_ends_on_the_way_is_made_good_by_a_push(shop: Shop) -
 @pytest.mark.requirement("001-02")
 async def test_a_mention_in_a_group_is_answered_as_that_very_mention(shop: Shop) -> None:
     mei, bo = shop.line.group("Book club", "Mei", "Bo Zhang")
-    marks = {"mention": {"mentionees": [{"index": 0, "length": 5, "type": "user", "userId": "U1", "isSelf": True}]}}
+    marks: dict[str, Any] = {
+        "mention": {"mentionees": [{"index": 0, "length": 5, "type": "user", "userId": "U1", "isSelf": True}]}
+    }
     mention = await mei.text("@Shop when do you open?", **marks)
     await bo.text("Meanwhile, who brings tea?")
     thread = await shop.thread_of(mei)
@@ -74,7 +76,8 @@ async def test_a_mention_in_a_group_is_answered_as_that_very_mention(shop: Shop)
     assert asked["content"]["mentions"][0]["us"] is True
     await shop.until_state(await shop.reply(thread["id"], "At nine.", reply_to=asked["id"]), "sent")
     (sent,) = shop.calls(REPLY)
-    assert sent["messages"] == [{"type": "text", "text": "At nine.", "quoteToken": mention.quote_token}]
+    (message,) = sent["messages"]
+    assert (message["text"], message["quoteToken"]) == ("At nine.", mention.quote_token)
     assert mei.chat.said[-1].message["text"] == "At nine."
 
 
@@ -176,7 +179,7 @@ async def test_everybody_in_a_group_has_a_name_and_the_group_too(shop: Shop) -> 
         return names == ["Mei", "Bo Zhang"]
 
     async def group_named() -> bool:
-        return (await shop.ada.get(f"/threads/{thread['id']}"))["contact"]["name"] == "Book club"
+        return bool((await shop.ada.get(f"/threads/{thread['id']}"))["contact"]["name"] == "Book club")
 
     assert await until(group_named)
     assert await until(named)

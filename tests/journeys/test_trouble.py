@@ -42,7 +42,7 @@ async def test_an_outage_of_one_hour_holds_the_replies_to_many_customers_and_the
             await shop.reply(thread["id"], f"Answer {number}")
 
     async def failing() -> bool:
-        return (await _account(shop))["state"] == "failing"
+        return bool((await _account(shop))["state"] == "failing")
 
     assert await until(failing, turn=lambda: shop.later(120))
     shop.later(3600)
@@ -139,7 +139,7 @@ async def test_refused_credentials_hold_replies_until_the_account_is_well_again(
     shop.later(600)
 
     async def well() -> bool:
-        return (await _account(shop))["state"] == "connected"
+        return bool((await _account(shop))["state"] == "connected")
 
     assert await until(well, turn=lambda: shop.later(60))
     await shop.until_state(held, "sent", turn=lambda: shop.later(10))

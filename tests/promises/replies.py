@@ -18,7 +18,7 @@ from tests.promises.processes import Server, line_account
 from trunkline.testing.faults import Fault
 from trunkline_line.simulator import Simulator
 
-__all__ = ["Agent", "Clumsy", "customers_write", "inversions", "said", "signed_in", "until"]
+__all__ = ["Agent", "Clumsy", "customers_write", "inversions", "lost", "said", "signed_in", "until"]
 
 _PASSWORD = "plum kettle orbit lantern"
 PATIENCE_S = 600.0
@@ -68,6 +68,14 @@ def said(line: Simulator) -> dict[str, list[str]]:
         chat.id: [str(one.message["text"]) for one in chat.said if one.author is None]
         for chat in line.world.chats.values()
     }
+
+
+def lost(line: Simulator, database: Database, ada: Agent) -> set[str]:
+    """Return what the API accepted and that neither reached a customer nor ended visibly, with its reason."""
+    arrived = {text for texts in said(line).values() for text in texts}
+    query = "SELECT message_id FROM delivery WHERE state IN ('failed', 'expired') AND reason IS NOT NULL"
+    ended = {str(message) for (message,) in database.rows(query)}
+    return {text for text, message in ada.accepted.items() if text not in arrived and message not in ended}
 
 
 def inversions(texts: Sequence[str]) -> int:

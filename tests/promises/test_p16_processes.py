@@ -83,8 +83,11 @@ async def _start(servers: Servers, url: str, platform: Platform, more: dict[str,
 
 
 def _bodies(events: int) -> list[tuple[list[str], bytes]]:
-    keys = [f"x{number}" for number in range(events)]
-    return [([key], line_body([line_event(key, user=number % 400)])) for number, key in enumerate(keys)]
+    """Return requests of one to five events."""
+    made, numbers, lot = [], iter(range(events)), random.Random(events)
+    while few := list(itertools.islice(numbers, lot.randint(1, 5))):
+        made.append(([f"x{at}" for at in few], line_body(line_event(f"x{at}", user=at % 400) for at in few)))
+    return made
 
 
 @asynccontextmanager
@@ -95,7 +98,7 @@ async def _trouble(processes: Sequence[Server]) -> AsyncIterator[None]:
     async def nemesis() -> None:
         for number in itertools.count():
             victim = processes[lot.randrange(len(processes))]
-            if await _until(over, lot.uniform(1, 3)):
+            if await _until(over, lot.uniform(3, 5)):
                 return
             if number % 2:
                 await _freeze(victim)

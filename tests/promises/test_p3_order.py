@@ -14,7 +14,7 @@ from tests.conftest import Rounds
 from tests.promises.conftest import Servers
 from tests.promises.history import Database
 from tests.promises.processes import Server
-from tests.promises.replies import Agent, Clumsy, customers_write, inversions, said, signed_in, until
+from tests.promises.replies import Agent, Clumsy, customers_write, inversions, lost, said, signed_in, until
 from trunkline.testing.faults import Fault
 
 pytestmark = [pytest.mark.promise("P3"), pytest.mark.timeout(1500)]
@@ -27,10 +27,11 @@ async def test_replies_keep_their_order_through_faults_and_kills(
     servers: Servers, database_url: str, rounds: Rounds
 ) -> None:
     each = rounds(push=100, long=1_000)
-    seen, accepted = await _talk(servers, database_url, threads=100, each=each, kills=2)
+    seen, silent = await _talk(servers, database_url, threads=100, each=each, kills=2)
     print(f"{sum(map(len, seen.values()))} replies seen by {len(seen)} customers")
+    assert sum(map(len, seen.values())) >= 0.9 * 100 * each
     assert sum(map(inversions, seen.values())) == 0
-    assert {text for texts in seen.values() for text in texts} == accepted
+    assert silent == set()
 
 
 async def test_a_sender_that_does_not_look_at_the_thread_is_caught(servers: Servers, sqlite_url: str) -> None:
@@ -41,7 +42,7 @@ async def test_a_sender_that_does_not_look_at_the_thread_is_caught(servers: Serv
 async def _talk(
     servers: Servers, url: str, *, threads: int, each: int, kills: int, seeds: dict[str, object] | None = None
 ) -> tuple[dict[str, list[str]], set[str]]:
-    """Write `each` replies into every thread while it rains faults; returns what was seen, and what was accepted."""
+    """Write `each` replies into every thread while it rains faults; returns what was seen, and what was lost."""
     database = Database(url)
     async with Clumsy(fault=_BUSY, share=0.2) as line:
         more: dict[str, Any] = {"accounts": line.account(), "seeds": {"hurry": 100, **(seeds or {})}, "start": False}
@@ -52,7 +53,7 @@ async def _talk(
             await _kill_by_and_by(made, ada, kills, threads * each)
             await asyncio.gather(*writing)
             await until(database, _ON_ITS_WAY)
-            return said(line), set(ada.accepted)
+            return said(line), lost(line, database, ada)
 
 
 async def _write(ada: Agent, thread: str, each: int) -> None:

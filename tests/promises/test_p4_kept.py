@@ -15,7 +15,7 @@ from tests.conftest import Rounds
 from tests.promises.conftest import Servers
 from tests.promises.history import Database
 from tests.promises.processes import Server
-from tests.promises.replies import Agent, Clumsy, customers_write, said, signed_in, until
+from tests.promises.replies import Agent, Clumsy, customers_write, lost, signed_in, until
 from trunkline.testing.faults import Fault
 
 pytestmark = [pytest.mark.promise("P4"), pytest.mark.timeout(1500)]
@@ -29,22 +29,26 @@ _THREADS, _EACH_ROUND = 20, 10
 async def test_no_accepted_reply_is_silently_unsent_after_kills_on_sqlite(
     servers: Servers, sqlite_url: str, rounds: Rounds
 ) -> None:
-    lost, accepted = await _survive(servers, sqlite_url, kills=rounds(push=200, long=2_000))
-    print(f"{accepted} replies accepted")
-    assert lost == set()
+    kills = rounds(push=200, long=2_000)
+    silent, accepted = await _survive(servers, sqlite_url, kills=kills)
+    print(f"{kills} kills, {accepted} replies accepted")
+    assert accepted >= kills
+    assert silent == set()
 
 
 async def test_no_accepted_reply_is_silently_unsent_after_kills_on_postgresql(
     servers: Servers, postgres_url: str, rounds: Rounds
 ) -> None:
-    lost, accepted = await _survive(servers, postgres_url, kills=rounds(push=20, long=200))
-    print(f"{accepted} replies accepted")
-    assert lost == set()
+    kills = rounds(push=20, long=200)
+    silent, accepted = await _survive(servers, postgres_url, kills=kills)
+    print(f"{kills} kills, {accepted} replies accepted")
+    assert accepted >= kills
+    assert silent == set()
 
 
 async def test_a_sender_that_marks_before_it_sends_is_caught(servers: Servers, sqlite_url: str) -> None:
-    lost, _ = await _survive(servers, sqlite_url, kills=15, seeds={"sent_first": ""})
-    assert lost
+    silent, _ = await _survive(servers, sqlite_url, kills=15, seeds={"sent_first": ""})
+    assert silent
 
 
 async def _survive(
@@ -60,25 +64,17 @@ async def _survive(
             for number in range(kills):
                 await _round(server, ada, threads, number, lot)
             await until(database, f"SELECT count(*) FROM delivery WHERE state IN {_ACTIVE}")
-            return _lost(line, database, ada), len(ada.accepted)
+            return lost(line, database, ada), len(ada.accepted)
 
 
 async def _round(server: Server, ada: Agent, threads: list[str], number: int, lot: random.Random) -> None:
     """Write some replies, kill at a random moment, start again."""
     picked = lot.sample(threads, _EACH_ROUND)
+    goal = len(ada.accepted) + lot.randint(1, _EACH_ROUND)
     writing = [asyncio.create_task(ada.reply(thread, f"{thread}-{number}", tries=1)) for thread in picked]
-    await asyncio.sleep(lot.uniform(0, 0.15))
+    while len(ada.accepted) < goal and not all(task.done() for task in writing):  # noqa: ASYNC110 - of many
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(lot.uniform(0, 0.03))
     await server.kill()
     await asyncio.gather(*writing)
     await server.start()
-
-
-def _lost(line: Clumsy, database: Database, ada: Agent) -> set[str]:
-    arrived = {text for texts in said(line).values() for text in texts}
-    ended = {
-        str(message)
-        for (message,) in database.rows(
-            "SELECT message_id FROM delivery WHERE state IN ('failed', 'expired') AND reason IS NOT NULL"
-        )
-    }
-    return {text for text, message in ada.accepted.items() if text not in arrived and message not in ended}

@@ -18,7 +18,7 @@ from tests.core.conftest import HandClock
 from tests.core.outbox_yard import Platform, Yard, capabilities, open_yard, text_of, yes
 from tests.promises.conftest import Servers
 from tests.promises.history import Database
-from tests.promises.replies import Agent, Clumsy, customers_write, said, signed_in, until
+from tests.promises.replies import Agent, Clumsy, customers_write, lost, said, signed_in, until
 from trunkline.contract import Accepted, EchoReceived, Idempotency, OutboundMessage
 from trunkline.errors import Uncertain
 from trunkline.model import Address, Text
@@ -35,11 +35,13 @@ _THREADS = 50
 async def test_with_a_key_nothing_shows_twice_though_three_in_ten_are_cut(
     servers: Servers, database_url: str, rounds: Rounds
 ) -> None:
-    seen, accepted, cut = await _answer_all(servers, database_url, rounds(push=1_000, long=10_000))
-    print(f"{len(accepted)} replies, {cut} requests cut")
-    assert cut > len(accepted) // 10
+    count = rounds(push=1_000, long=10_000)
+    seen, silent, cut = await _answer_all(servers, database_url, count)
+    print(f"{len(seen)} replies, {cut} requests cut")
+    assert cut > count // 10
+    assert len(seen) >= 0.9 * count
     assert _twice(seen) == set()
-    assert set(seen) == accepted
+    assert silent == set()
 
 
 async def test_a_sender_with_a_new_key_for_every_try_is_caught(servers: Servers, sqlite_url: str) -> None:
@@ -50,7 +52,7 @@ async def test_a_sender_with_a_new_key_for_every_try_is_caught(servers: Servers,
 async def _answer_all(
     servers: Servers, url: str, count: int, *, seeds: dict[str, object] | None = None
 ) -> tuple[Counter[str], set[str], int]:
-    """Return how often each text was seen, what was accepted, and how many requests were cut."""
+    """Return how often each text was seen, what was lost in silence, and how many requests were cut."""
     database = Database(url)
     async with Clumsy(fault=_CUT, share=0.3) as line:
         more: dict[str, Any] = {"accounts": line.account(), "seeds": {"hurry": 100, **(seeds or {})}, "start": False}
@@ -59,7 +61,8 @@ async def _answer_all(
             threads = await customers_write(line, server, _THREADS, database)
             await asyncio.gather(*(_write(ada, thread, max(1, count // _THREADS)) for thread in threads.values()))
             await until(database, _ON_ITS_WAY)
-            return Counter(text for texts in said(line).values() for text in texts), set(ada.accepted), line.failed
+            seen = Counter(text for texts in said(line).values() for text in texts)
+            return seen, lost(line, database, ada), line.failed
 
 
 async def _write(ada: Agent, thread: str, each: int) -> None:

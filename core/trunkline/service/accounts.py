@@ -34,6 +34,7 @@ __all__ = [
     "AccountServices",
     "Accounts",
     "build_connector",
+    "check_accounts",
     "close_account",
     "probe_account",
     "resolve",
@@ -234,6 +235,17 @@ class Accounts:
             reason=account.reason,
             health=None,
         )
+
+
+def check_accounts(registry: Registry, settings: Settings) -> None:
+    """Check the accounts of the configuration file before anything is opened or written.
+
+    Raises:
+        ConfigError: the first one that is wrong. One whose plugin is broken is not: it will fail alone.
+    """
+    for position, entry in enumerate(settings.accounts):
+        if entry.connector in registry.connectors or registry.broken_connector(entry.connector) is None:
+            resolve(registry, settings, position)
 
 
 def resolve(registry: Registry, settings: Settings, position: int) -> tuple[ConnectorSpec, Channel, BaseModel]:

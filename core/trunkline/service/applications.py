@@ -61,7 +61,10 @@ class Consumer(Worker):
         return self._application.wants(row.kind, row.payload)
 
     def _apply(self, tx: Transaction, clean: int) -> tuple[int | None, bool]:
-        """Apply a page under the lease; return the new position, None without the lease, and whether there is more."""
+        """Apply a page under the lease.
+
+        Returns the new position (None without the lease) and whether there is more.
+        """
         now = self.clock.now_ms()
         position = self._position(tx, now)
         if position is None:
@@ -78,8 +81,9 @@ class Consumer(Worker):
         return position, len(rows) == _PAGE
 
     def _position(self, tx: Transaction, now: int) -> int | None:
-        """Return where to go on, None without the lease. Only who may have the lease locks its row: the others must
-        never keep their own writes waiting for it.
+        """Return where to go on, None without the lease.
+
+        Only who may have the lease locks its row: the others must not make their own writes wait for it.
         """
         query = select(schema.cursor).where(_c.name == self._name)
         row = tx.execute(query).one_or_none()
@@ -90,11 +94,11 @@ class Consumer(Worker):
         if not self._may_have(row, now):
             return None
         row = tx.execute(query.with_for_update(skip_locked=True)).one_or_none()
-        return int(row.position) if self._may_have(row, now) else None
+        return int(row.position) if row is not None and self._may_have(row, now) else None
 
     def _may_have(self, row: Any, now: int) -> bool:
         """Whether the lease is this process's, or nobody's any more."""
-        return row is not None and (row.owner == self._me or (row.lease_until or 0) <= now)
+        return row.owner == self._me or (row.lease_until or 0) <= now
 
     def _read(self, tx: Transaction, position: int) -> list[LogRow]:
         query = select(*(_e[name] for name in LogRow.__struct_fields__)).where(_e.seq > position)

@@ -45,6 +45,7 @@ GIVE_UP_MS = 24 * 3600 * 1000
 _AGAIN = ("failed", "expired", "suppressed")
 
 _encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(Content)
 
 
 _THREAD = Prepared(select(schema.thread).where(schema.thread.c.id == bindparam("thread")).with_for_update())
@@ -74,7 +75,8 @@ class _Posting(msgspec.Struct, kw_only=True):
     actor: Actor
     now: int
     quote: Quote | None
-    quoted: str | None
+    #: What the message shows of the one that it answers, as `reply_to` in a snapshot.
+    quoted: dict[str, Any] | None
     verdict: Verdict
 
 
@@ -132,7 +134,7 @@ def _prepare(  # noqa: PLR0917 - one call site, above
     )
 
 
-def _quote(tx: Transaction, thread: Any, message_id: str | None) -> tuple[Quote | None, str | None]:
+def _quote(tx: Transaction, thread: Any, message_id: str | None) -> tuple[Quote | None, dict[str, Any] | None]:
     if message_id is None:
         return None, None
     table = schema.message
@@ -141,7 +143,9 @@ def _quote(tx: Transaction, thread: Any, message_id: str | None) -> tuple[Quote 
         raise ReplyRefused("The quoted message is not in this thread.", code="quote_not_found", field="reply_to")
     if row.external_id is None:
         return None, None
-    return Quote(external_id=row.external_id, token=row.quote_token), row.external_id
+    preview = None if row.recalled_at is not None else preview_of(_decoder.decode(row.content), row.author_kind).text
+    shown = {"message_id": row.id, "external_id": row.external_id, "preview": preview or None}
+    return Quote(external_id=row.external_id, token=row.quote_token), shown
 
 
 def _contents(tx: Transaction, house: House, draft: Draft) -> list[Content]:
@@ -196,7 +200,7 @@ def _store(
         author_name=posting.author.name,
         content=_encode(content).decode(),
         quick_replies=_encode(quick_replies).decode() if quick_replies else None,
-        quotes=posting.quoted,
+        quotes=None if posting.quoted is None else posting.quoted["external_id"],
         at=posting.now,
         late=False,
     )
@@ -301,8 +305,9 @@ def _tell(tx: Transaction, posting: _Posting, message: Any, deliveries: list[Any
     if '"media"' in message.content:
         found = tx.execute(select(schema.media).where(schema.media.c.message_id == message.id))
         media = {row.id: media_snapshot(row) for row in found}
+    snapshot = msgspec.structs.replace(message_snapshot(message, deliveries, media), reply_to=posting.quoted)
     payload = {
-        "message": message_snapshot(message, deliveries, media),
+        "message": snapshot,
         "thread": thread_snapshot(tx, posting.thread, posting.facts),
     }
     at, thread_id = posting.now, posting.thread.id

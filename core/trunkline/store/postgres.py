@@ -27,6 +27,9 @@ LOG_CHANNEL = "trunkline_log"
 #: Key of the advisory lock that makes commit order log order.
 _LOG_LOCK = 0x7472756E6B
 
+#: How long a writer may stand still in a transaction: a process that was stopped must not keep the log locked.
+_IDLE = "-c idle_in_transaction_session_timeout=10000"
+
 _LOCK = Prepared(select(func.pg_advisory_xact_lock(_LOG_LOCK)))
 _MAX = Prepared(select(func.coalesce(func.max(schema.event.c.seq), 0)))
 _TRANSIENT = (pg.SerializationFailure, pg.DeadlockDetected)
@@ -35,6 +38,7 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (pg.DiskFull, "disk_full", "The disk with the database is full."),
     (pg.LockNotAvailable, "database_locked", "Another program holds the database."),
     (pg.QueryCanceled, "database_slow", "The database did not answer in time."),
+    (pg.IdleInTransactionSessionTimeout, "database_gone", "This process stood still in the middle of a write."),
     (pg.ReadOnlySqlTransaction, "database_read_only", "The database cannot be written."),
     (psycopg.OperationalError, "database_gone", "The database cannot be reached."),
     (psycopg.InterfaceError, "database_gone", "The database cannot be reached."),
@@ -54,7 +58,7 @@ class PostgresBackend:
             self.url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={"options": self._options, "connect_timeout": 5, "prepare_threshold": 2},
+            connect_args={"options": f"{self._options} {_IDLE}", "connect_timeout": 5, "prepare_threshold": 2},
         )
 
     def readers(self) -> AsyncEngine:
