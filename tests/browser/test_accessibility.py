@@ -97,7 +97,7 @@ async def test_an_open_thread_with_everything_in_it(shop: Shop, enter: Enter, th
     await screen.page.get_by_role("button", name=words("history.title")).click()
     await expect(screen.page.locator(".history .event").first).to_be_visible()
     await check(screen, "history")
-    await screen.button("action.close").click()
+    await screen.page.keyboard.press("h")
     await picture.click()
     await expect(screen.page.get_by_role("dialog")).to_be_visible()
     await check(screen, "picture")

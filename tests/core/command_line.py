@@ -70,10 +70,10 @@ class Done:
 
     @property
     def sentence(self) -> str:
-        """The one sentence that a failure prints; log lines beside it are JSON."""
+        """The one sentence that a failure prints, last."""
         assert "Traceback" not in self.err
-        (line,) = [line for line in self.err.splitlines() if not line.startswith("{")]
-        assert line.startswith("trunkline: ")
+        (line,) = [line for line in self.err.splitlines() if line.startswith("trunkline: ")]
+        assert self.err.endswith(f"{line}\n")
         return line.removeprefix("trunkline: ")
 
     @property

@@ -203,12 +203,12 @@ async def test_a_long_queue_is_searched_by_its_partial_indexes(yard: Yard) -> No
 
     def plans(tx: Transaction) -> str:
         given = {"account": "shop", "now": 1, "room": 8}
-        found = []
+        found: list[str] = []
         for prepared in (claims._DUE, claims._NEXT, claims._BUSY):
             sql, order, constants = prepared.on(tx.dialect)
             values = tuple((constants | given)[name] for name in order)
-            found += tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
-        return "\n".join(str(row[-1]) for row in found)
+            found += [str(row[-1]) for row in tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+        return "\n".join(found)
 
     plan = await yard.store.writer.write(plans)
     assert "SEARCH delivery USING INDEX ix_delivery_due (account_id=? AND due_at<?)" in plan

@@ -217,7 +217,7 @@ def test_a_mistake_is_named_with_its_key_file_and_line(case: str, write: Write) 
 
 
 def test_a_missing_file_is_named() -> None:
-    assert "There is no configuration file nowhere.toml" in str(_refused(Path("nowhere.toml")))
+    assert f"There is no configuration file {Path.cwd()}/nowhere.toml" in str(_refused(Path("nowhere.toml")))
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:

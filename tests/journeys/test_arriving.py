@@ -206,11 +206,11 @@ async def test_a_thousand_messages_are_all_there_in_the_order_in_which_they_came
                 await mei.text(f"{number}")
     thread = await shop.thread_of(mei)
     assert thread["last_position"] == 1000
-    shown: list[Json] = []
-    before = ""
-    while before is not None:
-        page = await shop.ada.get(f"/threads/{thread['id']}/messages?limit=100{before and f'&before={before}'}")
-        shown, before = [*page["items"], *shown], page["next_cursor"]
+    page = await shop.ada.get(f"/threads/{thread['id']}/messages?limit=100")
+    shown: list[Json] = page["items"]
+    while page["next_cursor"] is not None:
+        page = await shop.ada.get(f"/threads/{thread['id']}/messages?limit=100&before={page['next_cursor']}")
+        shown = [*page["items"], *shown]
     assert [one["content"]["text"] for one in shown] == [str(number) for number in range(1000)]
 
 

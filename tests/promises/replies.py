@@ -70,12 +70,20 @@ def said(line: Simulator) -> dict[str, list[str]]:
     }
 
 
-def lost(line: Simulator, database: Database, ada: Agent) -> set[str]:
-    """Return what the API accepted and that neither reached a customer nor ended visibly, with its reason."""
+def lost(line: Simulator, database: Database, ada: Agent) -> dict[str, str]:
+    """Return what the API accepted and that neither reached a customer nor ended visibly, with what is stored of it."""
     arrived = {text for texts in said(line).values() for text in texts}
     query = "SELECT message_id FROM delivery WHERE state IN ('failed', 'expired') AND reason IS NOT NULL"
     ended = {str(message) for (message,) in database.rows(query)}
-    return {text for text, message in ada.accepted.items() if text not in arrived and message not in ended}
+    silent = {text: message for text, message in ada.accepted.items() if text not in arrived and message not in ended}
+    return {text: _evidence(database, message) for text, message in silent.items()}
+
+
+def _evidence(database: Database, message: str) -> str:
+    query = "SELECT id, state, route, attempts, fence, created_at FROM delivery WHERE message_id = ?"
+    rows = database.rows(query, message)
+    tries = "SELECT number, outcome, route, started_at, ended_at FROM attempt WHERE delivery_id = ? ORDER BY started_at"
+    return f"{rows} {[database.rows(tries, row[0]) for row in rows]}"
 
 
 def inversions(texts: Sequence[str]) -> int:
@@ -104,6 +112,12 @@ class Agent:
             assert status == 0 or status >= 500, (status, body)
             await asyncio.sleep(0.02)
         return None
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        """GET from the first server."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with self._session.get(f"{self._servers[0].address}/api/v1{path}", headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
 
     async def post(self, path: str, body: Any, *, key: str | None = None) -> tuple[int, Any]:
         """POST to the next server; (0, None) when there was no answer."""

@@ -31,7 +31,7 @@ async def test_replies_keep_their_order_through_faults_and_kills(
     print(f"{sum(map(len, seen.values()))} replies seen by {len(seen)} customers")
     assert sum(map(len, seen.values())) >= 0.9 * 100 * each
     assert sum(map(inversions, seen.values())) == 0
-    assert silent == set()
+    assert silent == {}
 
 
 async def test_a_sender_that_does_not_look_at_the_thread_is_caught(servers: Servers, sqlite_url: str) -> None:
@@ -41,7 +41,7 @@ async def test_a_sender_that_does_not_look_at_the_thread_is_caught(servers: Serv
 
 async def _talk(
     servers: Servers, url: str, *, threads: int, each: int, kills: int, seeds: dict[str, object] | None = None
-) -> tuple[dict[str, list[str]], set[str]]:
+) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Write `each` replies into every thread while it rains faults; returns what was seen, and what was lost."""
     database = Database(url)
     async with Clumsy(fault=_BUSY, share=0.2) as line:

@@ -16,6 +16,7 @@ from tests.promises.clients import Line, line_body, line_event, swarm_bodies
 from tests.promises.conftest import Servers
 from tests.promises.history import Database, History, judge
 from tests.promises.processes import Server
+from tests.promises.replies import signed_in
 
 pytestmark = [pytest.mark.promise("P7"), pytest.mark.timeout(1500)]
 
@@ -76,6 +77,7 @@ async def test_one_bad_webhook_in_ten_is_kept_and_stands_in_nobodys_way(
     assert _missing(database, mail) == {}
     await server.stop()
     await _is_shown(server, mail)
+    await _is_listed(server, mail)
     await _mend(server, database, mail)
     assert set(database.messages()) >= {*mail.good, *mail.parser, *mail.handler, *mail.unknown}
     await _replay_changes_nothing(server, database)
@@ -126,6 +128,20 @@ async def _is_shown(server: Server, mail: Mail) -> None:
     assert code == 0, said
     letters = json.loads(said[said.index("[") :])
     assert len(letters) == min(mail.quarantined, 1000)
+
+
+async def _is_listed(server: Server, mail: Mail) -> None:
+    """Staff see all of it through the API, page by page."""
+    async with signed_in(server) as ada:
+        shown, cursor = set(), ""
+        while cursor is not None:
+            after = f"&cursor={cursor}" if cursor else ""
+            status, page = await ada.get(f"/quarantine?limit=100{after}")
+            assert status == 200, page
+            shown |= {item["id"] for item in page["items"]}
+            cursor = page["next_cursor"]
+    assert await server.stop() == 0
+    assert len(shown) == mail.quarantined
 
 
 async def _mend(server: Server, database: Database, mail: Mail) -> None:

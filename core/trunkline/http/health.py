@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -58,11 +59,15 @@ async def open_metrics_door(
     except OSError as error:
         await runner.cleanup()
         if "metrics_listen" in settings.server.model_fields_set:
-            words = f"server.metrics_listen {listen} cannot be opened ({error.strerror})"
+            words = f"server.metrics_listen {listen} cannot be opened ({_cause(error)})"
             raise StartRefused(f'{words}: choose another, or "off".') from error
         log.warning("metrics.no_door", listen=listen, advice="set server.metrics_listen")
         return None
     return runner
+
+
+def _cause(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else type(error).__name__
 
 
 def _metrics_app(vitals: Vitals, expose: Callable[[], Awaitable[bytes]]) -> web.Application:

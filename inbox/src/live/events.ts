@@ -15,6 +15,7 @@ export interface Payloads {
   reply_sent: { message: Message; thread: ThreadSummary }
   delivery_changed: DeliveryChange
   delivery_failed: DeliveryChange
+  delivery_suppressed: DeliveryChange
   message_edited: { message: Message }
   message_recalled: { message: Message }
   media_changed: { message_id: string; media: Media }

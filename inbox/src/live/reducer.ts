@@ -1,4 +1,4 @@
-import type { FeedEvent, Message, ThreadSummary } from '@/api/types'
+import type { Contact, FeedEvent, Message, ThreadSummary } from '@/api/types'
 
 import { changeMessage, dropNote, putMessages, putNote, withMedia } from './conversation'
 import type { Events, Kind, Payloads } from './events'
@@ -30,6 +30,7 @@ const STEPS: { [K in Kind]: Step<K> } = {
   reply_sent: (state, { message, thread }) => putMessage(putThread(state, thread), message),
   delivery_changed: applyDelivery,
   delivery_failed: applyDelivery,
+  delivery_suppressed: applyDelivery,
   message_edited: (state, { message }) => replaceMessage(state, message),
   message_recalled: (state, { message }) => replaceMessage(state, message),
   media_changed: (state, { message_id, media }, event) =>
@@ -42,7 +43,7 @@ const STEPS: { [K in Kind]: Step<K> } = {
     ),
   contact_changed: (state, { contact }) => {
     const theirs = [...state.threads.values()].filter((thread) => thread.contact.id === contact.id)
-    return theirs.reduce((next, thread) => putThread(next, { ...thread, contact }), state)
+    return sign(theirs.reduce((next, thread) => putThread(next, { ...thread, contact }), state), contact)
   },
   read: (state, { thread_id, unread }) => changeThread(state, thread_id, () => ({ unread })),
   assigned: (state, { assignee }, event) =>
@@ -63,6 +64,16 @@ const STEPS: { [K in Kind]: Step<K> } = {
     ...state,
     accounts: new Map(state.accounts).set(account.id, account),
   }),
+}
+
+/** Puts the name under what its owner wrote before it was known: in a group nothing else tells who spoke. */
+function sign(state: InboxState, { id, name }: Contact): InboxState {
+  const isNameless = ({ author }: Message) => author.kind === 'contact' && author.id === id && author.name === null
+  const signed = [...state.conversations].filter(([, { messages }]) => name !== null && messages.some(isNameless))
+  return signed.reduce((next, [key]) => changeConversation(next, key, (conversation) => ({
+    ...conversation,
+    messages: conversation.messages.map((message) => (isNameless(message) ? { ...message, author: { ...message.author, name } } : message)),
+  })), state)
 }
 
 function applyDelivery(state: InboxState, change: Payloads['delivery_changed']): InboxState {

@@ -11,6 +11,7 @@ const SENTENCES: Record<string, string> = {
   reply_sent: 'history.replied',
   delivery_changed: 'history.delivery',
   delivery_failed: 'history.deliveryFailed',
+  delivery_suppressed: 'history.deliveryFailed',
   message_edited: 'history.edited',
   message_recalled: 'history.recalled',
   media_changed: 'history.media',

@@ -7,7 +7,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from linebot.v3.webhook import SignatureValidator  # type: ignore[import-untyped]  # carries no types
+from linebot.v3.webhook import SignatureValidator
 
 from trunkline.contract import Connector, WebhookRequest
 from trunkline.errors import SignatureInvalid
