@@ -12,6 +12,7 @@ from tests.desk.conftest import KEY, Template
 from tests.desk.harness import frames
 from tests.journeys.shop import Shop, at_work, quiet_shop, until
 from trunkline.testing.faults import Fault
+from trunkline_line.simulator import Customer
 
 Json = dict[str, Any]
 
@@ -86,6 +87,46 @@ async def test_the_live_feed_brings_what_a_customer_wrote_and_what_became_of_the
     await socket.close()
 
 
+async def say(mei: Customer, what: str) -> None:
+    first = await mei.text("Hello")
+    match what:
+        case "a quote":
+            await mei.text("This one, please", quotes=first.id)
+        case "a picture":
+            await mei.image()
+        case "an unknown kind":
+            await mei.write({"type": "hologram"})
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a text",
+        "a picture",
+        pytest.param("a quote", marks=pytest.mark.xfail(reason="the live feed names no quoted message")),
+        pytest.param("an unknown kind", marks=pytest.mark.xfail(reason="the live feed gives no quarantine_id")),
+    ],
+)
+async def test_the_live_feed_tells_of_a_message_what_the_api_tells(shop: Shop, what: str) -> None:
+    socket = await shop.bo.listen()
+    mei = shop.line.customer("Mei")
+    await say(mei, what)
+    told: list[Json] = []
+    while len(told) < len(mei.sees):
+        events = await frames(socket, "message_received")
+        told += [event["payload"]["message"] for event in events if event["kind"] == "message_received"]
+    await socket.close()
+    thread = await shop.thread_of(mei)
+    stored = await shop.messages(thread["id"])
+    assert [_lasting(one) for one in told] == [_lasting(one) for one in stored]
+
+
+def _lasting(message: Json) -> Json:
+    """Return what does not change by itself: names and files come in later."""
+    content = {name: value for name, value in message["content"].items() if name != "media"}
+    return {**message, "content": content, "author": {**message["author"], "name": None}}
+
+
 async def test_a_feed_that_was_cut_goes_on_where_it_was_with_nothing_missed_or_doubled(shop: Shop) -> None:
     mei = shop.line.customer("Mei")
     await mei.text("0")
@@ -107,6 +148,7 @@ async def test_a_feed_that_was_cut_goes_on_where_it_was_with_nothing_missed_or_d
     await socket.close()
 
 
+@pytest.mark.requirement("003-51")
 async def test_nothing_is_lost_or_said_twice_over_a_restart(
     tmp_path: Path, sqlite_template: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:

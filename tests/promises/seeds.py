@@ -113,7 +113,7 @@ def _stumble(value: str) -> None:
     say, common = HANDLERS[MessageReceived], inbound._common
 
     def handle(work: Any, arrival: Any, item: Item) -> None:
-        if b"HANDLER-TRAP" in arrival.body:
+        if "HANDLER-TRAP" in str(item):
             raise ZeroDivisionError("the handler fell into the trap")
         say(work, arrival, item)
 

@@ -133,13 +133,14 @@ async def _is_shown(server: Server, mail: Mail) -> None:
 async def _is_listed(server: Server, mail: Mail) -> None:
     """Staff see all of it through the API, page by page."""
     async with signed_in(server) as ada:
-        shown, cursor = set(), ""
-        while cursor is not None:
-            after = f"&cursor={cursor}" if cursor else ""
+        shown, after = set[str](), ""
+        while True:
             status, page = await ada.get(f"/quarantine?limit=100{after}")
             assert status == 200, page
             shown |= {item["id"] for item in page["items"]}
-            cursor = page["next_cursor"]
+            if page["next_cursor"] is None:
+                break
+            after = f"&cursor={page['next_cursor']}"
     assert await server.stop() == 0
     assert len(shown) == mail.quarantined
 
