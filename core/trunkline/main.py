@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from trunkline.clock import SystemClock
+from trunkline.clock import SystemClock, monotonic
 from trunkline.errors import StartRefused
 from trunkline.http.health import add_health_routes, open_metrics_door
 from trunkline.http.public_media import add_public_media
@@ -192,6 +193,8 @@ def _committed(house: House, consumers: Sequence[Consumer], rows: Sequence[LogRo
     if wakes:
         house.wake(wakes)
     if rows:
+        # The feed has listened first: what its readers wait for is on its way.
+        house.metrics.live_delay.observe(monotonic() - house.store.writer.committed_at)
         for consumer in consumers:
             consumer.offer(rows)
 
@@ -215,6 +218,12 @@ def build_app(house: House) -> web.Application:
     return app
 
 
+async def _expose(house: House) -> bytes:
+    """Return all metrics as Prometheus reads them."""
+    house.metrics.ws_queue_bytes.set(house.feed.queued_bytes)
+    return await house.metrics.expose(house.store, house.accounts.all(), house.clock, house.settings.folder)
+
+
 @contextlib.asynccontextmanager
 async def serve_house(
     house: House, listen: str, *, add_routes: Callable[[web.Application], None] | None = None
@@ -234,7 +243,7 @@ async def serve_house(
         door = await open_metrics_door(
             house.settings,
             house.vitals,
-            lambda: house.metrics.expose(house.store, house.accounts.all(), house.clock, house.settings.folder),
+            functools.partial(_expose, house),
         )
         if door is not None:
             stack.push_async_callback(door.cleanup)

@@ -77,9 +77,14 @@ class LineConnector(Connector):
         try:
             body = {"replyToken": token, "messages": messages}
             response = await self._api.call("POST", "/v2/bot/message/reply", once=True, json=body)
-        except WindowClosed:
-            arrived = Accepted(route="reply", verified=False, credential_used=True)
-            return arrived if message.after_uncertain else None
+        except WindowClosed as error:
+            if not message.after_uncertain:
+                return None
+            if message.credential is None or message.credential.expires_at_ms <= self._clock.now_ms():
+                # Used and too old are one word to LINE: whether it arrived, nobody can tell any more.
+                words = "LINE never answered, and its reply token is over: it may or may not have arrived."
+                raise Undeliverable(words, whose="platform", code="outcome_unknown", answer=error.answer) from error
+            return Accepted(route="reply", verified=False, credential_used=True)
         except (TryLater, SignInNeeded) as error:
             if not message.after_uncertain:
                 raise

@@ -100,7 +100,9 @@ class Webhooks:
             raise RequestRefused("Only POST is expected here.", code="method_not_allowed", status=405)
         body = connector.authenticate(webhook)
         items, error = _parsed(connector, body)
-        await self._house.intake.take(self._arrival(request, account, webhook, items, error))
+        outcome = await self._house.intake.take(self._arrival(request, account, webhook, items, error))
+        if outcome.duplicates:
+            self._house.metrics.webhook_duplicates.inc(outcome.duplicates)
         return _reply(connector.acknowledge(items))
 
     def _check_head(self, request: web.Request, account: Account) -> None:

@@ -111,6 +111,11 @@ class Subscription:
             self._filled.clear()
             await self._filled.wait()
 
+    @property
+    def queued_bytes(self) -> int:
+        """How much waits for this reader."""
+        return self._bytes
+
     def push(self, frame: Frame) -> None:
         """Hand over a frame; never waits."""
         if len(self._queue) >= _MOST_FRAMES or self._bytes + len(frame.body) > _MOST_BYTES:
@@ -179,6 +184,11 @@ class Feed:
         subscription = Subscription(self, min(cursor, self.last_seq))
         self._subscriptions.add(subscription)
         return subscription
+
+    @property
+    def queued_bytes(self) -> int:
+        """How much waits for slow readers."""
+        return sum(subscription.queued_bytes for subscription in self._subscriptions)
 
     def forget(self, subscription: Subscription) -> None:
         """Send nothing more to a subscription."""

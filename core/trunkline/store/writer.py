@@ -89,6 +89,8 @@ class Writer:
         self._connection: Connection | None = None
         #: The last time the database refused work as a whole: when (`clock.monotonic`) and why.
         self.trouble: tuple[float, StoreUnavailable] | None = None
+        #: When the last group was committed, by the monotonic clock.
+        self.committed_at = 0.0
         #: Seconds and rows of the last commits, for metrics: called on the writer's thread.
         self.on_commit: Callable[[float, int], None] | None = None
 
@@ -244,6 +246,7 @@ class Writer:
         if rows or tx.wakes:
             self._backend.notify(connection, rows[-1].seq if rows else 0, tx.wakes)
         _say(connection, "COMMIT")
+        self.committed_at = monotonic()
         return rows, tx.wakes
 
     def _guard(self, tx: Transaction, batch: list[_Write]) -> None:

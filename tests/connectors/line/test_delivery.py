@@ -8,7 +8,7 @@ import pytest
 
 from tests.connectors.line.conftest import Build, credential, outbound, said_by_us
 from trunkline.contract import Connector, OutboundMessage
-from trunkline.errors import DeliveryError, RateLimited, SignInNeeded, TryLater, Uncertain, WindowClosed
+from trunkline.errors import DeliveryError, RateLimited, SignInNeeded, TryLater, Uncertain, Undeliverable, WindowClosed
 from trunkline.model import Cost
 from trunkline.testing.faults import Fault
 from trunkline.testing.services import HandClock
@@ -89,6 +89,20 @@ async def test_a_reply_that_never_arrived_is_said_once_more(
     accepted = await connector.deliver(again(message))
     assert (accepted.route, accepted.verified, len(accepted.parts)) == ("reply", True, 1)
     assert len(said_by_us(ada)) == 1
+
+
+async def test_a_lost_reply_whose_token_is_over_by_now_is_not_taken_for_sent(
+    connector: Connector, line: Simulator, ada: Customer, clock: HandClock
+) -> None:
+    message = outbound(ada, "hello", credential=await credential(ada, line))
+    line.fail(Fault(do="close_before", path=REPLY))
+    with pytest.raises(httpx2.TransportError):
+        await connector.deliver(message)
+    clock.move(61)
+    with pytest.raises(Undeliverable) as refusal:
+        await connector.deliver(again(message))
+    assert (refusal.value.code, refusal.value.whose) == ("outcome_unknown", "platform")
+    assert line.requests(PUSH) == []
 
 
 async def test_a_broken_reply_is_uncertain_and_a_broken_push_is_not(

@@ -180,6 +180,9 @@ class Outbox(Worker):
         outcome = "accepted" if result.error is None else result.error.code
         if self._metrics is not None:
             self._metrics.attempt(result.claim.account_id, outcome, (result.ended_at - result.claim.created_at) / 1000)
+            repeated = result.claim.message.after_uncertain and result.idempotency is not Idempotency.KEY
+            if repeated and result.error is None:
+                self._metrics.maybe_duplicate.inc()
         fields: dict[str, Any] = {
             "account": result.claim.account_id,
             "delivery": result.claim.message.delivery_id,
