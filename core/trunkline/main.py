@@ -19,6 +19,7 @@ from aiohttp import web
 from trunkline.clock import SystemClock, monotonic
 from trunkline.errors import StartRefused
 from trunkline.http.health import add_health_routes, open_metrics_door
+from trunkline.http.problems import TRUSTED_PROXIES
 from trunkline.http.public_media import add_public_media
 from trunkline.http.webhooks import MAX_BODY, Webhooks
 from trunkline.log import get_logger
@@ -208,6 +209,7 @@ def _remote(house: House, seq: int, wakes: set[str]) -> None:
 def build_app(house: House) -> web.Application:
     """Return the doors of a house."""
     app = web.Application(client_max_size=MAX_BODY)
+    app[TRUSTED_PROXIES] = house.settings.server.trusted_proxies
     Webhooks(house).add_to(app)
     add_health_routes(app, house.vitals)
     add_public_media(app, house.media)

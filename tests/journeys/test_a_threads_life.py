@@ -74,6 +74,7 @@ async def test_the_waiting_time_counts_from_the_first_unanswered_message(shop: S
 
 async def test_the_live_feed_brings_what_a_customer_wrote_and_what_became_of_the_answer(shop: Shop) -> None:
     socket = await shop.bo.listen()
+    assert (await socket.receive_json())["type"] == "hello"
     mei = shop.line.customer("Mei")
     await mei.text("Hello")
     received = next(one for one in await frames(socket, "message_received") if one["kind"] == "message_received")
@@ -109,6 +110,7 @@ async def say(mei: Customer, what: str) -> None:
 )
 async def test_the_live_feed_tells_of_a_message_what_the_api_tells(shop: Shop, what: str) -> None:
     socket = await shop.bo.listen()
+    assert (await socket.receive_json())["type"] == "hello"
     mei = shop.line.customer("Mei")
     await say(mei, what)
     told: list[Json] = []

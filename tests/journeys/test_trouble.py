@@ -177,7 +177,7 @@ async def _until_all_sent(shop: Shop, thread: Json) -> None:
         ours = [one for one in await shop.messages(thread["id"]) if one["direction"] == "out"]
         return all(one["delivery_state"] == "sent" for one in ours)
 
-    assert await until(look, turn=lambda: shop.later(20))
+    assert await until(look, turn=lambda: shop.later(400))
 
 
 async def _account(shop: Shop) -> Json:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from trunkline.demo.company import play
 from trunkline.demo.page import Phone, add_demo_page
 from trunkline.errors import StartRefused
-from trunkline.log import get_logger
+from trunkline.log import configure, get_logger
 from trunkline.main import open_house, serve_house
 from trunkline.plugins import Registry, load_registry
 from trunkline.settings import load_settings
@@ -46,6 +46,7 @@ class Demo:
 
 async def demo(listen: str | None = None, *, say: Callable[[str], object] = print) -> None:
     """Run the demo until Ctrl-C."""
+    configure(level="WARNING")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -22,6 +22,7 @@ from trunkline.errors import (
     StoreUnavailable,
     UnknownAccount,
 )
+from trunkline.http.problems import client_address
 from trunkline.http.sources import WrongProofs
 from trunkline.log import get_logger
 from trunkline.model import new_id
@@ -80,6 +81,8 @@ class Webhooks:
             raise UnknownAccount
         if self._house.vitals.draining:
             raise StoreUnavailable("Trunkline is stopping.", code="draining")
+        if self._house.vitals.disk_is_full:
+            raise StoreUnavailable("The disk has too little room.", code="disk_full", after_s=60)
         return account
 
     async def _take(self, request: web.Request, account: Account) -> web.Response:
@@ -89,7 +92,7 @@ class Webhooks:
             query=request.query if request.query_string else _NO_QUERY,
             headers=request.headers,
             body=await _read(request),
-            remote=request.remote or "",
+            remote=self._source(request),
         )
         connector = account.connector
         assert connector is not None  # noqa: S101 - `_account` proved it
@@ -105,9 +108,15 @@ class Webhooks:
             self._house.metrics.webhook_duplicates.inc(outcome.duplicates)
         return _reply(connector.acknowledge(items))
 
+    def _source(self, request: web.Request) -> str:
+        """Return the client's address; what a proxy says of it counts only if that proxy is configured."""
+        if self._house.settings.server.trusted_proxies:
+            return client_address(request)
+        return request.remote or ""
+
     def _check_head(self, request: web.Request, account: Account) -> None:
         """Refuse what the head alone betrays, before a byte of the body is read."""
-        if request.remote and self._wrong.too_many(request.remote):
+        if self._wrong.too_many(self._source(request)):
             raise RequestRefused("Too many unproved requests came from there.", code="too_many_wrong", status=429)
         assert account.channel_spec is not None  # noqa: S101 - `_account` proved it
         receiving = account.channel_spec.capabilities.receiving
@@ -150,8 +159,7 @@ class Webhooks:
         """Answer a refusal with one log line; nothing was stored."""
         if isinstance(error, SignatureInvalid):
             self._house.metrics.auth_failures.labels("webhook").inc()
-            if request.remote:
-                self._wrong.count(request.remote)
+            self._wrong.count(self._source(request))
         log.warning("webhook.rejected", account=account_id[:64], reason=error.code, status=error.status)
         response = _problem(error.status, error.code, {})
         if request.can_read_body and not request.content.at_eof():

@@ -7,6 +7,7 @@ cost of a message hardly depends on how many arrive together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -267,7 +268,8 @@ class WorkingSet:
 
     def _load_people(self, wanted: dict[tuple[str, str], Address]) -> None:
         self._read_people(wanted)
-        missing = [key for key in wanted if key not in self._people]
+        # In a fixed order, so that two processes never wait for each other.
+        missing = sorted(key for key in wanted if key not in self._people)
         if not missing:
             return
         contacts, identities = [], []
@@ -287,7 +289,7 @@ class WorkingSet:
 
     def _create_threads(self, missing: dict[tuple[str, str], tuple[AccountFacts, Address]]) -> None:
         rows = []
-        for key, (account, address) in missing.items():
+        for key, (account, address) in sorted(missing.items(), key=itemgetter(0)):
             person = self.person(account, address)
             rows.append((*key, new_id(), person.contact_id, person.identity_id, "new", 1, *_FRESH, self.now))
         new = self.tx.insert_new(schema.thread, rows, _NEW_THREAD, ("id",))

@@ -38,6 +38,8 @@ class Vitals:
     started: bool = False
     #: True once no new work is taken; set by whoever stops.
     draining: bool = False
+    #: True while the disk has so little room left that nothing more may be taken in.
+    disk_is_full: bool = False
     _beat_at: float | None = field(default=None, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
 
@@ -62,6 +64,8 @@ class Vitals:
         now = self.clock.now_ms()
         await self.store.writer.write(lambda tx: _write(tx, now))
         self._beat_at = monotonic()
+        with suppress(OSError):
+            self.disk_is_full = self._free() < self.settings.media.free_space_floor // 2
 
     async def failing(self) -> dict[str, str]:
         """Return the checks that fail and why; empty when ready."""
@@ -84,13 +88,16 @@ class Vitals:
         return None if age < _FRESH_S else f"The database took its last write {age:.0f} seconds ago."
 
     def _disk(self) -> str | None:
-        folder = self.settings.database_file.parent if self.settings.database_file else self.settings.folder
         floor = self.settings.media.free_space_floor
         try:
-            free = shutil.disk_usage(folder).free
+            free = self._free()
         except OSError as error:
-            return f"The disk of {folder} cannot be read ({type(error).__name__})."
+            return f"The disk of the data cannot be read ({type(error).__name__})."
         return None if free >= floor else f"Only {free >> 20} MiB are free, {floor >> 20} MiB are needed."
+
+    def _free(self) -> int:
+        folder = self.settings.database_file.parent if self.settings.database_file else self.settings.folder
+        return shutil.disk_usage(folder).free
 
     async def _schema(self) -> str | None:
         try:
