@@ -204,7 +204,6 @@ async def test_a_quoted_answer_shows_on_both_sides_what_it_is_about(shop: Shop, 
     assert shop.line.chat(mei.id)[-1].quoted == "Is the red one there?"
 
 
-@pytest.mark.xfail(reason="intake files a request with an event of an unknown kind as processed, not as quarantined")
 async def test_a_message_that_cannot_be_read_stands_in_its_place(shop: Shop, enter: Enter) -> None:
     mei = shop.line.customer("Mei")
     screen = await (await enter(shop)).visit()

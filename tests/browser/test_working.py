@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import Enter
 from tests.browser.screen import PHONE, Screen, words
 from tests.desk.harness import BO
-from tests.journeys.shop import Shop
+from tests.journeys.shop import Shop, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -163,13 +163,13 @@ async def test_the_first_page_is_in_the_language_of_the_browser(
 async def test_light_and_dark_follow_the_system_until_one_is_chosen(shop: Shop, enter: Enter) -> None:
     screen = await (await enter(shop, color_scheme="dark")).visit()
     await expect(screen.page.get_by_text(words("list.emptyAll"))).to_be_visible()
-    assert await _brightness(screen) < 80
+    assert await until(lambda: _is_dark(screen))
     await screen.button("menu.label", name="Ada").click()
     await screen.page.get_by_role("menuitemradio", name=words("menu.themeLight")).click()
-    assert await _brightness(screen) > 200
+    assert await until(lambda: _is_light(screen))
     await screen.page.reload()
     await expect(screen.page.get_by_text(words("list.emptyAll"))).to_be_visible()
-    assert await _brightness(screen) > 200
+    assert await until(lambda: _is_light(screen))
 
 
 async def test_a_narrow_screen_shows_the_list_or_the_thread_and_leads_back(shop: Shop, enter: Enter) -> None:
@@ -215,6 +215,14 @@ async def test_a_long_thread_loads_its_beginning_when_one_scrolls_up(shop: Shop,
         await expect(screen.page.get_by_text(words("thread.loadingEarlier"))).to_be_hidden()
     await expect(screen.page.get_by_text(words("thread.beginning"))).to_be_visible()
     assert await screen.texts() == [f"Message {number:03}" for number in range(130)]
+
+
+async def _is_dark(screen: Screen) -> bool:
+    return await _brightness(screen) < 80
+
+
+async def _is_light(screen: Screen) -> bool:
+    return await _brightness(screen) > 200
 
 
 async def _brightness(screen: Screen) -> float:

@@ -104,8 +104,8 @@ async def say(mei: Customer, what: str) -> None:
     [
         "a text",
         "a picture",
-        pytest.param("a quote", marks=pytest.mark.xfail(reason="the live feed names no quoted message")),
-        pytest.param("an unknown kind", marks=pytest.mark.xfail(reason="the live feed gives no quarantine_id")),
+        "a quote",
+        "an unknown kind",
     ],
 )
 async def test_the_live_feed_tells_of_a_message_what_the_api_tells(shop: Shop, what: str) -> None:

@@ -50,8 +50,9 @@ def _pieces(text: str, limit: TextLimit) -> Iterator[str]:
     while measure(text, limit.unit) > limit.max:
         end = _fitting(text, limit.max, limit.unit)
         end = _best_break(text, end) or end or len(text)
-        yield text[:end].rstrip()
-        text = text[end:].lstrip()
+        piece, text = text[:end].rstrip(), text[end:].lstrip()
+        if piece:
+            yield piece
     if text:
         yield text
 

@@ -66,7 +66,7 @@ async def run_demo(listen: str | None = None, *, script: bool = True) -> AsyncIt
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trunkline-demo-")))
         simulators = await _simulators(registry, stack)
         file = folder / "trunkline.toml"
-        address = listen or _free_address()
+        address = listen if listen and not listen.endswith(":0") else _free_address(listen or _USUAL)
         file.write_text(_configuration(folder, simulators, address), encoding="utf-8")
         house = await stack.enter_async_context(open_house(load_settings(file), registry=registry))
         house.is_demo = True
@@ -83,10 +83,10 @@ async def run_demo(listen: str | None = None, *, script: bool = True) -> AsyncIt
         yield Demo(address, house, simulators, doors)
 
 
-def _free_address() -> str:
-    """Return the usual address, or a free one if that is taken."""
-    for listen in (_USUAL, "127.0.0.1:0"):
-        host, _, port = listen.partition(":")
+def _free_address(wanted: str) -> str:
+    """Return the wanted address with the port it gets, or a free one if it is taken."""
+    for listen in (wanted, "127.0.0.1:0"):
+        host, _, port = listen.rpartition(":")
         with contextlib.suppress(OSError), socket.create_server((host, int(port))) as found:
             return f"{host}:{found.getsockname()[1]}"
     raise StartRefused("No address of this machine can be opened: choose one with --listen.")

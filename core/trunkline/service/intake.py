@@ -150,7 +150,7 @@ def _outcomes(arrivals: Sequence[Arrival], new: Sequence[tuple[Arrival, Item]]) 
 
 
 def _raw_state_name(arrival: Arrival, new: int) -> str:
-    if arrival.error is not None or any(isinstance(item, Unknown) and item.contact is None for item in arrival.items):
+    if arrival.error is not None or any(isinstance(item, Unknown) for item in arrival.items):
         return "quarantined"
     if new == 0 or all(isinstance(item, Ignored) for item in arrival.items):
         return "ignored"

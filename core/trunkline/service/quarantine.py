@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import select
 
 from trunkline.clock import to_text
-from trunkline.contract import TrustedBody, WebhookRequest
+from trunkline.contract import TrustedBody, Unknown, WebhookRequest
 from trunkline.errors import SignatureInvalid, TrunklineError
 from trunkline.log import get_logger, redact
 from trunkline.model import Actor
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trunkline.contract import Item
     from trunkline.service.house import House
 
-__all__ = ["NotInQuarantine", "QuarantineRetry", "list_quarantine", "reread", "retry", "skip"]
+__all__ = ["NotInQuarantine", "QuarantineRetry", "StillUnknown", "list_quarantine", "reread", "retry", "skip"]
 
 log = get_logger("quarantine")
 
@@ -34,6 +34,10 @@ _PREVIEW = 2000
 #: A handler that failed is tried this often by itself; what cannot be parsed waits for a person.
 _TRIES = 5
 _PAUSE_MS = 1000
+
+
+class StillUnknown(TrunklineError):
+    """The request holds a kind of event that today's connector does not know either."""
 
 
 class NotInQuarantine(TrunklineError):
@@ -74,6 +78,7 @@ async def retry(house: House, raw_id: str, actor: Actor) -> list[Difference]:
     if row is None or row.state != "quarantined":
         raise NotInQuarantine(f"There is no request {raw_id} in the quarantine.")
     arrival = reread(house, row)
+    _refuse_unknown(arrival)
     try:
         differences = await house.store.writer.write(lambda tx: repair(tx, house.intake, arrival))
     except TrunklineError as error:
@@ -96,6 +101,14 @@ async def skip(house: House, raw_id: str, reason: str, actor: Actor) -> None:
     if row is None or row.state != "quarantined":
         raise NotInQuarantine(f"There is no request {raw_id} in the quarantine.")
     await _close(house, raw_id, "skipped", reason, actor)
+
+
+def _refuse_unknown(arrival: Arrival) -> None:
+    """Leave a request where it is while it holds what its connector does not know."""
+    kinds = sorted({item.platform_kind for item in arrival.items if isinstance(item, Unknown)})
+    if kinds:
+        words = f"It holds events that its connector does not know ({', '.join(kinds)}): update the connector."
+        raise StillUnknown(words)
 
 
 def reread(house: House, row: Any) -> Arrival:

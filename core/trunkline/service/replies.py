@@ -27,6 +27,7 @@ from trunkline.model import (
 )
 from trunkline.service.arrivals import AccountFacts
 from trunkline.service.media import publish
+from trunkline.service.quotes import quoted_snapshot
 from trunkline.service.reading import thread_snapshot
 from trunkline.service.receipts import ACTIVE, announce
 from trunkline.service.rendering import Plan, ReplyRefused, plan_for
@@ -143,9 +144,7 @@ def _quote(tx: Transaction, thread: Any, message_id: str | None) -> tuple[Quote 
         raise ReplyRefused("The quoted message is not in this thread.", code="quote_not_found", field="reply_to")
     if row.external_id is None:
         return None, None
-    preview = None if row.recalled_at is not None else preview_of(_decoder.decode(row.content), row.author_kind).text
-    shown = {"message_id": row.id, "external_id": row.external_id, "preview": preview or None}
-    return Quote(external_id=row.external_id, token=row.quote_token), shown
+    return Quote(external_id=row.external_id, token=row.quote_token), quoted_snapshot(row)
 
 
 def _contents(tx: Transaction, house: House, draft: Draft) -> list[Content]:

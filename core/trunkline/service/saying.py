@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trunkline.clock import to_text
-from trunkline.model import Actor, ActorKind, AuthorKind, Content, Media, media_of, new_id
+from trunkline.model import Actor, ActorKind, AuthorKind, Content, Media, Unsupported, media_of, new_id
+from trunkline.service.quotes import find_quoted
 from trunkline.service.snapshots import MessageSnapshot, decode, preview_of, with_media
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def say(work: WorkingSet, arrival: Arrival, thread: ThreadState, said: Said) -> 
         "message_received" if said.direction == "in" else "reply_sent",
         actor=Actor(_ACTORS[said.author_kind], said.author_id, said.author_name),
         at=work.now,
-        payload={"message": _snapshot(work, thread, said), "thread": thread.snapshot()},
+        payload={"message": _snapshot(work, arrival, thread, said), "thread": thread.snapshot()},
         thread_id=thread.id,
     )
 
@@ -122,9 +123,10 @@ def _row(work: WorkingSet, arrival: Arrival, thread: ThreadState, said: Said) ->
     )
 
 
-def _snapshot(work: WorkingSet, thread: ThreadState, said: Said) -> MessageSnapshot:
+def _snapshot(work: WorkingSet, arrival: Arrival, thread: ThreadState, said: Said) -> MessageSnapshot:
     """Return what `message_snapshot` would return for the row, without reading it back."""
-    plain = not media_of(said.content)
+    # What the platform sent is for the quarantine; it may hold credentials.
+    plain = type(said.content) is not Unsupported and not media_of(said.content)
     return MessageSnapshot(
         id=said.id,
         thread_id=thread.id,
@@ -133,14 +135,14 @@ def _snapshot(work: WorkingSet, thread: ThreadState, said: Said) -> MessageSnaps
         author={"kind": said.author_kind.value, "id": said.author_id, "name": said.author_name},
         content=msgspec.Raw(said.encoded) if plain else with_media(decode.decode(said.encoded), {}),
         quick_replies=[],
-        reply_to=None if said.quotes is None else {"message_id": None, "external_id": said.quotes, "preview": None},
+        reply_to=None if said.quotes is None else find_quoted(work.tx, thread.account.id, said.quotes),
         at=to_text(work.now),
         platform_at=to_text(said.at_ms),
         late=said.late,
         edited_at=None,
         previous=[],
         recalled_at=None,
-        placeholder=None if said.placeholder is None else {"quarantine_id": None, "reason": said.placeholder},
+        placeholder=None if said.placeholder is None else {"quarantine_id": arrival.raw_id, "reason": said.placeholder},
         deliveries=[],
         delivery_state=None,
         retryable=False,
