@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from trunkline.model import Actor, ActorKind
 from trunkline.service import feed as feed_module
@@ -105,3 +106,29 @@ async def test_stopping_ends_every_reader(feed: Feed) -> None:
     await asyncio.sleep(0)
     await feed.stop()
     assert await asyncio.wait_for(reading, 10) == []
+
+
+async def test_a_read_that_fails_is_tried_again(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, other = Store(postgres_url), Store(postgres_url)
+    for one in (store, other):
+        await one.open()
+    feed = Feed(store)
+    await feed.start()
+    failures = iter([OperationalError("SELECT", {}, Exception("gone"))] * 2)
+    read_log = feed_module.read_log
+
+    async def failing(*arguments: Any, **options: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return await read_log(*arguments, **options)
+
+    monkeypatch.setattr(feed_module, "read_log", failing)
+    monkeypatch.setattr(feed_module, "_AGAIN_S", 0)
+    reading = asyncio.create_task(collect(feed.subscribe(0), 1))
+    await happen(other, 1)
+    feed.catch_up(1)
+    events = await asyncio.wait_for(reading, 60)
+    await feed.stop()
+    for one in (store, other):
+        await one.close()
+    assert [event["seq"] for event in events] == [1]

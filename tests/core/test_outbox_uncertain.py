@@ -75,6 +75,23 @@ async def test_an_echo_with_our_correlation_settles_an_uncertain_send(yard: Yard
     assert shop.texts == ["one", "two"]
 
 
+@pytest.mark.parametrize(("idempotency", "flagged"), [(CORRELATION, True), (KEY, False)])
+async def test_an_echo_after_two_sends_without_an_answer_leaves_the_flag(
+    yard: Yard, idempotency: Idempotency, flagged: bool
+) -> None:
+    shop = Platform(errors.Uncertain(), errors.Uncertain())
+    await yard.account(shop, capabilities(idempotency))
+    await yard.post(await yard.thread(key="c-1"), "one")
+    await yard.settle()
+    yard.clock.advance(seconds=20)
+    await yard.settle()
+    receipt = ReceiptReceived(dedupe_key="r", state=DeliveryState.SENT, correlation=shop.calls[0].delivery_id)
+    now = yard.clock.now
+    await yard.store.writer.write(lambda tx: apply_receipt(tx, "shop", receipt, now))
+    (row,) = await yard.rows()
+    assert (row.state, bool(row.maybe_duplicate), len(shop.calls)) == ("sent", flagged, 2)
+
+
 async def test_a_receipt_with_our_correlation_settles_it_too(yard: Yard) -> None:
     shop = Platform(errors.Uncertain())
     await yard.account(shop, capabilities(CORRELATION))

@@ -64,7 +64,11 @@ async def test_a_server_that_answers_before_the_commit_is_caught(
 
 async def _kill_again_and_again(server: Server, history: History, wanted: int, acks: int) -> None:
     """Kill at random moments under 16 clients; the platform sends again what had no answer."""
-    line, fresh, lot = Line(history), (f"k{number}" for number in itertools.count()), random.Random(wanted)
+    line, fresh, lot = (
+        Line(history),
+        (f"k{number}" for number in itertools.count(len(history.invoked))),
+        random.Random(),
+    )
     number = 0
     while number < wanted or len(history.acked) < acks:
         number += 1

@@ -39,7 +39,7 @@ class Mail:
 
     @property
     def quarantined(self) -> int:
-        return len(self.unreadable) + len(self.parser) + len(self.handler) + len(self.nobody)
+        return sum(map(len, (self.unreadable, self.parser, self.handler, self.unknown, self.nobody)))
 
 
 def _mail(count: int) -> Mail:
@@ -109,7 +109,7 @@ def _missing(database: Database, mail: Mail) -> dict[str, Any]:
     for kind, reasons in _REASONS.items():
         kept = b"\n".join(text.get(reason, b"") for reason in reasons)
         wrong[kind] = [key for key in getattr(mail, kind) if f'{key}"'.encode() not in kept]
-    wrong["unknown"] = len(mail.unknown) - placeholders
+    wrong["placeholders"] = len(mail.unknown) - placeholders
     return {name: value for name, value in wrong.items() if value}
 
 
@@ -118,6 +118,7 @@ _REASONS = {
     "unreadable": ("unreadable",),
     "parser": ("unreadable",),
     "handler": ("handler_error",),
+    "unknown": ("unknown_kind",),
     "nobody": ("unknown_kind",),
 }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from trunkline.clock import to_text
 from trunkline.log import get_logger
@@ -30,6 +31,7 @@ log = get_logger("feed")
 _MOST_FRAMES = 256
 _MOST_BYTES = 8 * 1024 * 1024
 _PAGE = 500
+_AGAIN_S = 0.5
 _e = schema.event.c
 
 _encoder = msgspec.json.Encoder()
@@ -210,9 +212,15 @@ class Feed:
             self.catch_up(rows[-1].seq)
 
     async def _fill(self) -> None:
+        """Read up to the target from the log; a database that does not answer is asked again."""
         while self.last_seq < self._target:
-            async with self.store.read() as connection:
-                rows = await read_log(connection, self.last_seq)
+            try:
+                async with self.store.read() as connection:
+                    rows = await read_log(connection, self.last_seq)
+            except SQLAlchemyError as error:
+                log.warning("feed.delayed", error=type(error).__name__)
+                await asyncio.sleep(_AGAIN_S)
+                continue
             if not rows:
                 log.warning("feed.gap", last_seq=self.last_seq, target=self._target)
                 return

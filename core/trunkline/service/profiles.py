@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from trunkline.clock import monotonic
 from trunkline.contract import Clock, Connector
@@ -135,21 +135,11 @@ class Profiles(Worker):
         """Return a group in which a person was seen who has no thread of their own."""
         if row.kind != AddressKind.PERSON.value:
             return None
-        own = select(thread.c.id).where(thread.c.identity_id == row.id)
-        newest = select(message.c.thread_id, message.c.author_id).order_by(message.c.id.desc())
-        recent = newest.limit(_RECENT).subquery()
-        seen = (
-            select(identity.c.external_id, identity.c.kind)
-            .select_from(recent)
-            .join(thread, thread.c.id == recent.c.thread_id)
-            .join(identity, identity.c.id == thread.c.identity_id)
-            .where(recent.c.author_id == row.contact_id, thread.c.account_id == row.account_id)
-            .limit(1)
-        )
+        own = select(thread.c.id).where(thread.c.contact_id == row.contact_id, thread.c.identity_id == row.id)
         async with self._store.read() as connection:
             if (await connection.execute(own.limit(1))).one_or_none() is not None:
                 return None
-            group = (await connection.execute(seen)).one_or_none()
+            group = (await connection.execute(_seen_in(row))).one_or_none()
         return group and Address(external_id=group.external_id, kind=AddressKind(group.kind))
 
     async def _picture(self, row: Any, profile: Profile) -> str | None:
@@ -252,3 +242,17 @@ class _Pace:
             if len(self._passed) == self._passed.maxlen:
                 await asyncio.sleep(max(0.0, self._passed[0] + 1.0 - monotonic()))
             self._passed.append(monotonic())
+
+
+def _seen_in(row: Any) -> Select[Any]:
+    """Return the statement that finds a group in which this contact wrote lately."""
+    newest = select(message.c.thread_id, message.c.author_id).order_by(message.c.id.desc())
+    recent = newest.limit(_RECENT).subquery()
+    return (
+        select(identity.c.external_id, identity.c.kind)
+        .select_from(recent)
+        .join(thread, thread.c.id == recent.c.thread_id)
+        .join(identity, identity.c.id == thread.c.identity_id)
+        .where(recent.c.author_id == row.contact_id, thread.c.account_id == row.account_id)
+        .limit(1)
+    )

@@ -58,7 +58,7 @@ class PostgresBackend:
             self.url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={"options": f"{self._options} {_IDLE}", "connect_timeout": 5, "prepare_threshold": 2},
+            connect_args={"options": f"{self._options} {_IDLE}", "connect_timeout": 10, "prepare_threshold": 2},
         )
 
     def readers(self) -> AsyncEngine:
@@ -70,7 +70,7 @@ class PostgresBackend:
             pool_pre_ping=True,
             connect_args={
                 "options": f"{self._options} -c default_transaction_read_only=on",
-                "connect_timeout": 5,
+                "connect_timeout": 10,
             },
         )
 

@@ -210,6 +210,9 @@ def _is_safe(result: Result, accepted: Accepted) -> bool:
 
 def _refused(result: Result, ruling: Ruling, row: Any) -> Any:
     now, state, due_at = result.ended_at, ruling.state, ruling.due_at
+    # A repeat without an answer: both may have arrived, whatever the platform shows later.
+    twice = ruling.is_unknown and bool(row.after_uncertain) and result.idempotency is not Idempotency.KEY
+    row = msgspec.structs.replace(row, maybe_duplicate=bool(row.maybe_duplicate) or twice)
     if row.state != "sending":  # the platform has shown meanwhile that it has it
         return msgspec.structs.replace(row, owner=None, lease_until=None, updated_at=now)
     unknown = ruling.is_unknown or bool(row.after_uncertain)
