@@ -120,6 +120,15 @@ async def yard(database_url: str, clock: HandClock) -> AsyncIterator[Yard]:
 
 
 @pytest.fixture
+async def sqlite_yard(sqlite_url: str, clock: HandClock) -> AsyncIterator[Yard]:
+    """The same on SQLite alone, for what only one process per database can promise."""
+    from tests.core.outbox_yard import open_yard
+
+    async with open_yard(sqlite_url, clock) as yard:
+        yield yard
+
+
+@pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """A place for plugins that this process sees."""
     folder = tmp_path / "plugins"

@@ -164,19 +164,17 @@ async def test_a_process_alone_takes_over_at_its_start(yard: Yard) -> None:
     assert [call.after_uncertain for call in shop.calls] == [True]
 
 
-async def test_without_a_key_it_first_gives_the_platform_time_to_show_what_it_has(yard: Yard) -> None:
-    if yard.store.dialect != "sqlite":
-        pytest.skip("Several processes wait for the end of the lease.")
+async def test_without_a_key_it_first_gives_the_platform_time_to_show_what_it_has(sqlite_yard: Yard) -> None:
     shop = Platform()
-    await yard.account(shop, capabilities(Idempotency.CORRELATION))
-    await yard.post(await yard.thread(), "Hello")
-    await take(yard)
-    await yard.outbox.start()
-    await yard.settle()
-    await yard.outbox.stop()
+    await sqlite_yard.account(shop, capabilities(Idempotency.CORRELATION))
+    await sqlite_yard.post(await sqlite_yard.thread(), "Hello")
+    await take(sqlite_yard)
+    await sqlite_yard.outbox.start()
+    await sqlite_yard.settle()
+    await sqlite_yard.outbox.stop()
     assert shop.calls == []
-    yard.clock.advance(seconds=20)
-    again = yard.worker()
+    sqlite_yard.clock.advance(seconds=20)
+    again = sqlite_yard.worker()
     await again.settle()
     assert len(shop.calls) == 1
 
@@ -197,9 +195,7 @@ async def test_three_workers_send_everything_once_and_in_order(yard: Yard) -> No
         assert mine == [f"{index}-{number}" for number in range(10)]
 
 
-async def test_a_long_queue_is_searched_by_its_partial_indexes(yard: Yard) -> None:
-    if yard.store.dialect != "sqlite":
-        pytest.skip("PostgreSQL decides by what it counted.")
+async def test_a_long_queue_is_searched_by_its_partial_indexes(sqlite_yard: Yard) -> None:
 
     def plans(tx: Transaction) -> str:
         given = {"account": "shop", "now": 1, "room": 8}
@@ -210,7 +206,7 @@ async def test_a_long_queue_is_searched_by_its_partial_indexes(yard: Yard) -> No
             found += [str(row[-1]) for row in tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
         return "\n".join(found)
 
-    plan = await yard.store.writer.write(plans)
+    plan = await sqlite_yard.store.writer.write(plans)
     assert "SEARCH delivery USING INDEX ix_delivery_due (account_id=? AND due_at<?)" in plan
     assert "SEARCH delivery USING INDEX ix_delivery_due (account_id=? AND due_at>?)" in plan
     assert "SEARCH earlier USING INDEX ix_delivery_waiting (thread_id=? AND position<?)" in plan
