@@ -40,7 +40,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment(installed: Path) -> dict[str, str]:
     key = "bm90LWEtc2VjcmV0LWp1c3QtZm9yLXRlc3RzLTMyYiE="
-    return {**os.environ, "PYTHONPATH": str(installed), "TRUNKLINE_SECRET_KEY": key, "PARROT_SECRET": SECRET}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return {**ours, "PYTHONPATH": str(installed), "TRUNKLINE_SECRET_KEY": key, "PARROT_SECRET": SECRET}
 
 
 def trunkline(installed: Path, *words: str, folder: Path) -> str:
@@ -70,7 +71,7 @@ def test_nothing_of_ours_names_it() -> None:
 
 def test_its_own_tests_pass(installed: Path, tmp_path: Path) -> None:
     tests = shutil.copytree(EXAMPLE / "tests", tmp_path / "tests")
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/own", str(tests)]
     run = subprocess.run(words, env=environment(installed), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
 
