@@ -150,7 +150,6 @@ async def test_a_feed_that_was_cut_goes_on_where_it_was_with_nothing_missed_or_d
     await socket.close()
 
 
-@pytest.mark.requirement("003-51")
 async def test_nothing_is_lost_or_said_twice_over_a_restart(
     tmp_path: Path, sqlite_template: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
