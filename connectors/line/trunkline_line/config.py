@@ -31,7 +31,7 @@ class Config(BaseModel):
     private_key: Secret | None = None
     #: Our own user id ("U…", shown by the probe): when set, webhooks for another account are not filed.
     destination: str | None = None
-    #: Where customers' phones load media from, if not from the server's public address.
+    #: Reserved, without effect yet: media are loaded from the server's public address.
     public_media_base_url: Address | None = None
     reply_strategy: Literal["reply_then_push", "push_only", "reply_only"] = "reply_then_push"
     accept_groups: bool = True
