@@ -1,14 +1,16 @@
 import { waitFor } from '@testing-library/vue'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 
-import type { FeedEvent } from '@/api/types'
+import type { FeedEvent, Message } from '@/api/types'
 import App from '@/App.vue'
+import { putMessages } from '@/live/conversation'
+import { changeConversation } from '@/live/reducer'
 import { useConversations } from '@/state/conversations'
 import { useInbox } from '@/state/inbox'
 import { useThreads } from '@/state/threads'
 
 import { aPage, aServer, json } from './page'
-import { aFullThread, aMessage, anEvent, aThread } from './samples'
+import { aDelivery, aFullThread, aMessage, anEvent, aThread } from './samples'
 
 /** The browser's socket, held in the hand. */
 class Wire {
@@ -82,6 +84,21 @@ describe('the inbox', () => {
     asked[0]?.(json({ items: [aMessage()], next_cursor: null }))
     await opened
     expect(useInbox().state.conversations.get('t1')?.messages.map(({ id }) => id)).toEqual(['m1', 'm2'])
+  })
+
+  it('keeps what the feed told while a request was under way, though its answer is older', async () => {
+    await theFrame()
+    const inbox = useInbox()
+    let answer: (message: Message) => void = () => undefined
+    inbox.change((old) => ({ ...old, conversations: new Map([['t1', { messages: [aMessage()], notes: [], earlier: null }]]) }))
+    const taken = inbox.take(new Promise<Message>((resolve) => { answer = resolve }), (old, message) =>
+      changeConversation(old, 't1', (conversation) => putMessages(conversation, [message])))
+    Wire.last.events(anEvent(11, 'delivery_changed', {
+      message_id: 'm1', thread_id: 't1', delivery: aDelivery({ state: 'sent' }), delivery_state: 'sent', retryable: false,
+    }))
+    answer(aMessage({ delivery_state: 'queued' }))
+    await taken
+    expect(inbox.state.conversations.get('t1')?.messages[0]?.delivery_state).toBe('sent')
   })
 
   it('fetches everything anew when the log no longer reaches back', async () => {

@@ -1,7 +1,7 @@
 import { computed, ref, shallowRef, type ComputedRef, type Ref } from 'vue'
 
 import { api, call, newKey, once } from '@/api/client'
-import type { Composer, Note } from '@/api/types'
+import type { Composer } from '@/api/types'
 import { putNote } from '@/live/conversation'
 import { changeConversation } from '@/live/reducer'
 import type { Draft } from '@/state/drafts'
@@ -56,9 +56,10 @@ export function useSending(threadId: string, draft: Draft, composer: () => Compo
     const text = draft.note.trim()
     if (noteTry.text !== text) noteTry = { text, key: newKey() }
     try {
-      show(await call(api.POST('/api/v1/threads/{thread_id}/notes', {
+      const request = call(api.POST('/api/v1/threads/{thread_id}/notes', {
         params: { path: { thread_id: threadId } }, headers: once(noteTry.key), body: { text },
-      })))
+      }))
+      await inbox.take(request, (old, note) => changeConversation(old, threadId, (conversation) => putNote(conversation, note)))
       draft.note = ''
       noteTry = { text: '', key: '' }
     } catch (failure) {
@@ -66,10 +67,6 @@ export function useSending(threadId: string, draft: Draft, composer: () => Compo
     } finally {
       busy.value = false
     }
-  }
-
-  function show(note: Note): void {
-    inbox.merge(inbox.state.cursor, (old) => changeConversation(old, threadId, (conversation) => putNote(conversation, note)))
   }
 
   return { maySend, error, busy, send }

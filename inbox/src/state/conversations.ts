@@ -49,12 +49,11 @@ export const useConversations = defineStore('conversations', () => {
   async function fetchAll(id: string): Promise<void> {
     const since = inbox.state.cursor
     const path = { params: { path: { thread_id: id } } }
-    const [thread, page, notes] = await Promise.all([
-      call(api.GET('/api/v1/threads/{thread_id}', path)),
+    const [, page, notes] = await Promise.all([
+      inbox.takeThread(call(api.GET('/api/v1/threads/{thread_id}', path))),
       call(api.GET('/api/v1/threads/{thread_id}/messages', { params: { ...path.params, query: { limit: PAGE } } })),
       call(api.GET('/api/v1/threads/{thread_id}/notes', path)),
     ])
-    inbox.takeThread(thread)
     inbox.merge(since, (old) => ({
       ...old,
       conversations: new Map([
@@ -95,7 +94,7 @@ export const useConversations = defineStore('conversations', () => {
     if (refreshing.has(id)) return
     refreshing.add(id)
     try {
-      inbox.takeThread(await call(api.GET('/api/v1/threads/{thread_id}', { params: { path: { thread_id: id } } })))
+      await inbox.takeThread(call(api.GET('/api/v1/threads/{thread_id}', { params: { path: { thread_id: id } } })))
     } catch {
       // What is shown stays; the next event of this thread asks again.
     } finally {

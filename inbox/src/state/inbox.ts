@@ -61,19 +61,29 @@ export const useInbox = defineStore('inbox', () => {
     change((old) => applyEvents(step(old), recent.filter((event) => event.seq > since)))
   }
 
-  /** A thread as the server just answered, with its composer. */
-  function takeThread(thread: Thread): void {
-    const { composer, identities, ...summary } = thread
-    change((old) => ({
+  /**
+   * Takes in the answer to a request: the feed may have been faster than the answer, and what it told since the request
+   * left is applied again.
+   */
+  async function take<T>(request: Promise<T>, step: (old: InboxState, answer: T) => InboxState): Promise<T> {
+    const since = state.value.cursor
+    const answer = await request
+    merge(since, (old) => step(old, answer))
+    return answer
+  }
+
+  /** A thread as the server answers it, with its composer. */
+  async function takeThread(request: Promise<Thread>): Promise<void> {
+    await take(request, (old, { composer, identities, ...summary }) => ({
       ...putThread(old, summary),
-      details: new Map(old.details).set(thread.id, { composer, identities }),
+      details: new Map(old.details).set(summary.id, { composer, identities }),
     }))
   }
 
   async function fetchWanted(id: string): Promise<void> {
     unwant(id)
     try {
-      takeThread(await call(api.GET('/api/v1/threads/{thread_id}', { params: { path: { thread_id: id } } })))
+      await takeThread(call(api.GET('/api/v1/threads/{thread_id}', { params: { path: { thread_id: id } } })))
     } catch {
       // The list stays as it was; the next event of this thread asks again.
     }
@@ -102,7 +112,7 @@ export const useInbox = defineStore('inbox', () => {
     state.value = emptyState('')
   }
 
-  return { state, status, arrival, touched, unreadThreads, change, merge, takeThread, start, goLive, stop, retryNow: () => { feed.retryNow() } }
+  return { state, status, arrival, touched, unreadThreads, change, merge, take, takeThread, start, goLive, stop, retryNow: () => { feed.retryNow() } }
 })
 
 function lastArrival(events: readonly FeedEvent[]): Message | undefined {

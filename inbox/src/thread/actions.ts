@@ -24,7 +24,7 @@ export function useThreadActions(threadId: string): ThreadActions {
     busy.value = true
     error.value = null
     try {
-      inbox.takeThread(await work())
+      await inbox.takeThread(work())
     } catch (failure) {
       error.value = failure
     } finally {
