@@ -7,7 +7,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.contract import TextLimit, TextUnit, cut, measure, split
+from trunkline.contract import TextLimit, TextUnit, cut, in_characters, measure, split
 
 #: One character to a reader: a family, a flag, a skin tone, an e with two accents, a Korean syllable in its letters.
 FAMILY, FLAG, THUMB, ACCENTS, SYLLABLE = "👨‍👩‍👧‍👦", "🇯🇵", "👍🏽", "e\u0301\u0323", "\u1112\u1161\u11ab"
@@ -97,3 +97,15 @@ def test_any_text_at_all_ends(text: str, limit: TextLimit) -> None:
 
 def test_a_long_text_is_split_in_reasonable_time() -> None:
     assert len(split("好" * 20_000, TextLimit(max=100))) == 200
+
+
+@given(text=texts, unit=st.sampled_from([TextUnit.CHARACTERS, TextUnit.UTF16, TextUnit.UTF8]), at=st.integers(0, 60))
+def test_a_platforms_index_is_turned_into_ours(text: str, unit: TextUnit, at: int) -> None:
+    index = in_characters(text, measure(text[:at], unit), unit)
+    assert index == min(at, len(text))
+
+
+def test_an_index_inside_a_character_means_its_beginning() -> None:
+    assert in_characters("a😀b", 2, TextUnit.UTF16) == 1
+    assert in_characters("a😀b", 3, TextUnit.UTF16) == 2
+    assert in_characters("a😀b", 99, TextUnit.UTF16) == 3

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
-def _filled(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().strip():
-        raise ValueError("must not be empty: copy it from the LINE Developers Console")
-    return value
-
-
-Secret = Annotated[SecretStr, AfterValidator(_filled)]
-Address = Annotated[str, Field(pattern=r"^https?://[^/\s]+"), AfterValidator(lambda url: url.rstrip("/"))]
-_one_or_list = BeforeValidator(lambda value: value if isinstance(value, list | tuple) else (value,))
+from trunkline.contract import FilledSecret, HttpAddress, OneOrMany
 
 
 class Config(BaseModel):
@@ -24,19 +15,19 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     channel_id: str = Field(min_length=1)
     #: One, or several while it changes: the new one first, the old one until it is removed.
-    channel_secret: Annotated[tuple[Secret, ...], _one_or_list, Field(min_length=1)]
+    channel_secret: Annotated[tuple[FilledSecret, ...], OneOrMany, Field(min_length=1)]
     #: A long-lived token; or key id and private key (PEM or JWK) of an assertion signing key.
-    access_token: Secret | None = None
+    access_token: FilledSecret | None = None
     kid: str | None = None
-    private_key: Secret | None = None
+    private_key: FilledSecret | None = None
     #: Our own user id ("U…", shown by the probe): when set, webhooks for another account are not filed.
     destination: str | None = None
     #: Reserved, without effect yet: media are loaded from the server's public address.
-    public_media_base_url: Address | None = None
+    public_media_base_url: HttpAddress | None = None
     reply_strategy: Literal["reply_then_push", "push_only", "reply_only"] = "reply_then_push"
     accept_groups: bool = True
-    api_base: Address = "https://api.line.me"
-    data_base: Address = "https://api-data.line.me"
+    api_base: HttpAddress = "https://api.line.me"
+    data_base: HttpAddress = "https://api-data.line.me"
 
     @model_validator(mode="after")
     def _key_is_whole(self) -> Self:

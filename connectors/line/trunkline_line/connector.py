@@ -49,7 +49,7 @@ class LineConnector(Connector):
         self._typed_ms: dict[str, int] = {}
 
     def authenticate(self, request: WebhookRequest) -> TrustedBody:
-        signature = next((v for k, v in request.headers.items() if k.lower() == "x-line-signature"), "")
+        signature = request.headers.get("x-line-signature", "")
         if not is_proved(request.body, signature, (s.get_secret_value() for s in self._config.channel_secret)):
             raise SignatureInvalid("x-line-signature is missing or not made with the channel_secret of this account.")
         return TrustedBody(request.body)

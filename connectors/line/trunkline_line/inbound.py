@@ -139,11 +139,10 @@ def _message(message: Event) -> dict[str, Any]:
 
 def _marks(message: Event) -> dict[str, Any]:
     """LINE counts in UTF-16 units, we in characters."""
-    units = message["text"].encode("utf-16-le")
 
     def span(mark: Event) -> dict[str, int]:
         ends = (mark["index"], mark["index"] + mark["length"])
-        start, end = (len(units[: 2 * at].decode("utf-16-le", "ignore")) for at in ends)
+        start, end = (contract.in_characters(message["text"], at, contract.TextUnit.UTF16) for at in ends)
         return {"start": start, "length": end - start}
 
     mentions = [

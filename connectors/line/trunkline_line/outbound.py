@@ -6,12 +6,11 @@ Source: https://developers.line.biz/en/reference/messaging-api/#message-objects 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import regex
-
 from trunkline import errors
-from trunkline.contract import OutboundMessage
+from trunkline.contract import OutboundMessage, TextLimit, TextUnit, cut, measure
 from trunkline.model import (
     Audio,
     AuthorKind,
@@ -31,24 +30,14 @@ from trunkline.model import (
 Json = dict[str, Any]
 #: What a suggested answer may ask the phone for → LINE's action.
 DEVICE_ACTIONS = {"location": "location", "camera": "camera", "photo": "cameraRoll"}
-
-
-def cut(text: str, most: int, *, utf16: bool = False) -> str:
-    """Return at most `most` graphemes (or UTF-16 units) of `text`, with "…" where something is left out."""
-    graphemes = regex.findall(r"\X", text)
-    sizes = [len(g.encode("utf-16-le")) // 2 if utf16 else 1 for g in graphemes]
-    if sum(sizes) <= most:
-        return text
-    while sum(sizes) > most - 1:
-        sizes.pop()
-    return "".join(graphemes[: len(sizes)]) + "…"
+_utf16, _graphemes = (partial(TextLimit, unit=unit) for unit in (TextUnit.UTF16, TextUnit.GRAPHEMES))
 
 
 def messages_of(message: OutboundMessage) -> list[Json]:
     """Return the `messages` of a request. Undeliverable when a part lacks what LINE needs."""
     messages = [_rendered(part) for part in message.parts]
     if message.author.kind is AuthorKind.AGENT and message.author.name:
-        messages = [{**m, "sender": {"name": cut(message.author.name, 20, utf16=True)}} for m in messages]
+        messages = [{**m, "sender": {"name": cut(message.author.name, _utf16(max=20))}} for m in messages]
     if message.quote and message.quote.token and messages[0]["type"] in {"text", "sticker"}:
         messages[0]["quoteToken"] = message.quote.token
     if message.quick_replies:
@@ -75,7 +64,7 @@ def _media(part: Image | Video) -> Json:
 
 def _place(part: Location) -> Json:
     spot = f"{part.latitude:.5f}, {part.longitude:.5f}"
-    title, address = (cut(words or spot, 100, utf16=True) for words in (part.title, part.address))
+    title, address = (cut(words or spot, _utf16(max=100)) for words in (part.title, part.address))
     place = {"latitude": part.latitude, "longitude": part.longitude}
     return {"type": "location", "title": title, "address": address, **place}
 
@@ -126,7 +115,9 @@ def _fits(column: Json, actions: int, text: int) -> bool:
     limits = {"title": 40, "text": 60 if len(column) > 2 else text}
     labels = [(action["label"], 20) for action in column["actions"]]
     texts = [(column[name], most) for name, most in limits.items() if name in column]
-    return 1 <= len(labels) <= actions and all(cut(text, most) == text for text, most in (*texts, *labels))
+    return 1 <= len(labels) <= actions and all(
+        measure(text, TextUnit.GRAPHEMES) <= most for text, most in (*texts, *labels)
+    )
 
 
 def _bubble(card: Card, url: str | None = None) -> Json:
@@ -148,18 +139,18 @@ def _flex(alt: str, bubbles: list[Json]) -> Json:
 
 
 def _alt(kind: str, alt: str, **contents: Json) -> Json:
-    return {"type": kind, "altText": cut(alt, 1500, utf16=True), **contents}
+    return {"type": kind, "altText": cut(alt, _utf16(max=1500)), **contents}
 
 
 def _action(title: str, most: int, *, url: str | None = None, data: str | None = None, device: str = "") -> Json:
-    label = cut(title, most)
+    label = cut(title, _graphemes(max=most))
     if device in DEVICE_ACTIONS:
         return {"type": DEVICE_ACTIONS[device], "label": label}
     if url:
         return {"type": "uri", "label": label, "uri": url}
     if data:
-        return {"type": "postback", "label": label, "data": data, "displayText": cut(title, 300)}
-    return {"type": "message", "label": label, "text": cut(title, 300)}
+        return {"type": "postback", "label": label, "data": data, "displayText": cut(title, _graphemes(max=300))}
+    return {"type": "message", "label": label, "text": cut(title, _graphemes(max=300))}
 
 
 _KINDS: dict[type[Content], Callable[[Any], Json]] = {

@@ -25,6 +25,7 @@ from trunkline.contract.capabilities import (
 )
 from trunkline.contract.connector import Connector
 from trunkline.contract.exchange import TrustedBody, WebhookReply, WebhookRequest
+from trunkline.contract.fields import FilledSecret, HttpAddress, OneOrMany
 from trunkline.contract.hookspecs import hookimpl
 from trunkline.contract.items import (
     AccountChanged,
@@ -63,7 +64,7 @@ from trunkline.contract.specs import (
     Channel,
     ConnectorSpec,
 )
-from trunkline.contract.text import cut, measure, split
+from trunkline.contract.text import cut, in_characters, measure, split
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -87,7 +88,9 @@ __all__ = [
     "EchoReceived",
     "Effective",
     "Extra",
+    "FilledSecret",
     "Health",
+    "HttpAddress",
     "Idempotency",
     "IdentityLinked",
     "Ignored",
@@ -97,6 +100,7 @@ __all__ = [
     "MessageEdited",
     "MessageRecalled",
     "MessageReceived",
+    "OneOrMany",
     "OutboundMessage",
     "Page",
     "PullRequested",
@@ -125,6 +129,7 @@ __all__ = [
     "Window",
     "cut",
     "hookimpl",
+    "in_characters",
     "measure",
     "split",
 ]

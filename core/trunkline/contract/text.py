@@ -11,7 +11,7 @@ import regex
 
 from trunkline.contract.capabilities import TextLimit, TextUnit
 
-__all__ = ["cut", "measure", "split"]
+__all__ = ["cut", "in_characters", "measure", "split"]
 
 _GRAPHEME = regex.compile(r"\X")
 #: Where a reader accepts a break, best first: paragraph, line, sentence (no blank follows a Chinese one), word.
@@ -31,6 +31,19 @@ _SIZES: dict[TextUnit, Callable[[str], int]] = {
 def measure(text: str, unit: TextUnit) -> int:
     """Return the length of `text` in `unit`."""
     return _SIZES[unit](text)
+
+
+def in_characters(text: str, at: int, unit: TextUnit) -> int:
+    """Return the index in `text` that a platform calls `at` in its `unit`; the end of `text` if it is beyond.
+
+    An index inside a character means the beginning of that character.
+    """
+    used = 0
+    for index, character in enumerate(text):
+        used += measure(character, unit)
+        if used > at:
+            return index
+    return len(text)
 
 
 def cut(text: str, limit: TextLimit, *, mark: str = "…") -> str:

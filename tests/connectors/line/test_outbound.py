@@ -37,9 +37,9 @@ from trunkline.model import (
     Video,
 )
 from trunkline_line import SPEC
-from trunkline_line.outbound import cut, messages_of
+from trunkline_line.outbound import messages_of
 from trunkline_line.simulator import Customer, Simulator
-from trunkline_line.simulator.rules import graphemes, problems_of, units
+from trunkline_line.simulator.rules import problems_of
 
 FAMILY = "👨‍👩‍👧‍👦"
 PICTURE = Media(url="https://media.example.test/a.jpg", preview_url="https://media.example.test/a_p.jpg", name="a.jpg")
@@ -201,13 +201,6 @@ async def test_text_is_sent_as_it_is(connector: Connector, ada: Customer) -> Non
         assert said_by_us(ada)[-1]["text"] == words
     with pytest.raises(Undeliverable, match="Length"):
         await connector.deliver(outbound(ada, "あ" * 5001))
-
-
-@given(words=st.text(max_size=60), most=st.integers(2, 40), utf16=st.booleans())
-def test_cutting_keeps_graphemes_whole_and_the_limit(words: str, most: int, utf16: bool) -> None:
-    short, size = cut(words, most, utf16=utf16), units if utf16 else graphemes
-    assert short == words if size(words) <= most else size(short) <= most
-    assert words.startswith(short.removesuffix("…"))
 
 
 MEDIA = st.builds(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from linebot.v3.webhook import SignatureValidator
+from multidict import CIMultiDict
 
 from trunkline.contract import Connector, WebhookRequest
 from trunkline.errors import SignatureInvalid
@@ -47,7 +48,7 @@ def connector(*secrets: str) -> Connector:
 
 def request(body: bytes, signature: str | None, *, header: str = "x-line-signature") -> WebhookRequest:
     headers = {} if signature is None else {header: signature}
-    return WebhookRequest(method="POST", query={}, headers=headers, body=body)
+    return WebhookRequest(method="POST", query={}, headers=CIMultiDict(headers), body=body)
 
 
 def test_the_vectors_have_the_documented_lengths() -> None:
