@@ -21,6 +21,9 @@ PACKAGES := core desk $(patsubst %/pyproject.toml,%,$(wildcard connectors/*/pypr
 PROJECTS := $(PACKAGES:%=%/pyproject.toml)
 CODE := core desk connectors tests
 PAGES := desk/trunkline_desk/inbox
+WIDGET := connectors/web/trunkline_web/widget
+BUILT := $(PAGES)/index.html $(WIDGET)/loader.js
+NODE_PARTS := inbox connectors/web/widget
 CHROMIUM ?= /usr/bin/chromium
 
 # A mirror that this machine happens to have must not leave its mark in a lock.
@@ -29,6 +32,7 @@ ANYWHERE := env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL -u UV_INDEX -u UV_OVERRID
 PYTEST := $(BIN)/python -m pytest
 BESIDE := -n 2 --dist worksteal
 
+comma := ,
 say = @printf '\033[1m· %s\033[0m\n' $(1)
 
 ##@ Every day
@@ -39,31 +43,33 @@ help: ## list the targets
 		/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST)); echo
 
 .PHONY: setup
-setup: $(DONE)/packages $(DONE)/node ## set everything up: Python packages, Node and the inbox's packages
+setup: $(DONE)/packages $(DONE)/node ## set everything up: Python packages, Node and the packages of inbox and widget
 	$(call say,"Ready. Try: make demo")
 
 .PHONY: demo
-demo: $(DONE)/packages $(PAGES)/index.html ## a small invented company: phones beside the inbox, offline
+demo: $(DONE)/packages $(BUILT) ## a small invented company: phones beside the inbox, offline
 	$(BIN)/trunkline demo
 
 .PHONY: test
-test: $(DONE)/packages $(PAGES)/index.html system ## every test, the fault tests at a tenth of their rounds (at most 10 minutes)
+test: $(DONE)/packages $(BUILT) system ## every test, the fault tests at a tenth of their rounds (at most 10 minutes)
 	$(call say,"Python tests that may run side by side")
 	TRUNKLINE_ROUNDS=tenth $(PYTEST) $(BESIDE) -m "not serial and not browser" --ignore tests/promises
 	$(call say,"Python tests that want the machine for themselves")
 	TRUNKLINE_ROUNDS=tenth $(PYTEST) -m "serial and not browser" --ignore tests/promises $(MAY_BE_NONE)
 	$(call say,"Promises at a tenth of their rounds")
-	TRUNKLINE_ROUNDS=tenth $(PYTEST) tests/promises $(MAY_BE_NONE)
+	TRUNKLINE_ROUNDS=tenth $(PYTEST) $(BESIDE) tests/promises $(MAY_BE_NONE)
 	$(call say,"Browser tests")
 	TRUNKLINE_ROUNDS=tenth $(PYTEST) -m browser --ignore tests/promises $(MAY_BE_NONE)
 	$(call say,"Unit tests of the inbox")
 	npm run test --workspace inbox
+	$(call say,"Unit tests of the widget")
+	npm run test --workspace @trunkline/widget
 
 # pytest ends with 5 where no test was chosen: no fault of a part that has none of this kind.
 MAY_BE_NONE := || [ $$? -eq 5 ]
 
 .PHONY: check
-check: $(DONE)/packages $(DONE)/node ## lint, types, import rules, house rules
+check: $(DONE)/packages $(DONE)/node $(WIDGET)/loader.js ## lint, types, import rules, house rules, the size of the widget
 	$(call say,"ruff")
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -75,13 +81,16 @@ check: $(DONE)/packages $(DONE)/node ## lint, types, import rules, house rules
 	$(PYTEST) -q tests/test_house.py tests/test_docs.py
 	$(call say,"inbox: types and lint")
 	npm run check --workspace inbox
+	$(call say,"widget: types$(comma) lint and size")
+	npm run check --workspace @trunkline/widget
+	npm run sizes --workspace @trunkline/widget
 
 ##@ Proof
 
 .PHONY: promises
 promises: $(DONE)/packages system ## fault tests at push-run figures (at most 25 minutes)
 	$(call say,"Promises at push-run figures")
-	TRUNKLINE_ROUNDS=push $(PYTEST) tests/promises -v --timeout 1500
+	TRUNKLINE_ROUNDS=push $(PYTEST) $(BESIDE) tests/promises -v --timeout 1500
 
 .PHONY: soak
 soak: $(DONE)/packages system ## fault tests at long-run figures (hours)
@@ -94,7 +103,7 @@ bench: $(DONE)/packages ## speed, as ratios to a bare aiohttp handler in the sam
 	$(BIN)/python -m tests.bench
 
 .PHONY: requirements
-requirements: $(DONE)/packages $(PAGES)/index.html system ## requirement, its tests, how they ended
+requirements: $(DONE)/packages $(BUILT) system ## requirement, its tests, how they ended
 	TRUNKLINE_ROUNDS=tenth $(PYTEST) -q -m requirement --requirements
 
 .PHONY: docs
@@ -106,6 +115,9 @@ docs: $(DONE)/packages ## that every link in the papers leads somewhere
 .PHONY: inbox
 inbox: $(PAGES)/index.html ## build the agents' inbox into the desk
 
+.PHONY: widget
+widget: $(WIDGET)/loader.js ## build the chat widget into the web connector
+
 .PHONY: browser
 browser: $(CHROMIUM) ## Chromium and the fonts that the browser tests need
 
@@ -114,7 +126,7 @@ lock: $(DONE)/venv ## write requirements.lock and package-lock.json anew, keepin
 	$(call say,"Resolving the Python packages")
 	$(COMPILE)
 	$(MAKE) $(DONE)/tools
-	$(call say,"Resolving the inbox's packages")
+	$(call say,"Resolving the packages of inbox and widget")
 	$(RESOLVE)
 
 .PHONY: upgrade
@@ -124,7 +136,7 @@ upgrade: lock ## the same with the newest versions that fit
 
 .PHONY: clean
 clean: ## remove what was set up or built (your data stays)
-	rm -rf $(VENV) node_modules inbox/node_modules inbox/dist $(PAGES) .build build dist \
+	rm -rf $(VENV) node_modules $(NODE_PARTS:%=%/node_modules) inbox/dist $(PAGES) $(WIDGET) .build build dist \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -165,14 +177,19 @@ $(DONE)/tools: $(DONE)/packages-locked
 	done
 	@touch $@
 
-$(DONE)/node: $(DONE)/tools package.json package-lock.json .npmrc $(wildcard inbox/package.json)
-	$(call say,"Installing the inbox's packages with Node $$(node --version)")
+$(DONE)/node: $(DONE)/tools package.json package-lock.json .npmrc $(wildcard $(NODE_PARTS:%=%/package.json))
+	$(call say,"Installing the packages of inbox and widget with Node $$(node --version)")
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(PAGES)/index.html: $(DONE)/node $(shell find inbox -type f -not -path '*/node_modules/*' -not -path 'inbox/dist/*' 2>/dev/null)
 	$(call say,"Building the inbox")
 	@npm run build --workspace inbox
+	@touch $@
+
+$(WIDGET)/loader.js: $(DONE)/node $(shell find connectors/web/widget -type f -not -path '*/node_modules/*' -not -path '*/tests/*' 2>/dev/null)
+	$(call say,"Building the widget")
+	@npm run build --workspace @trunkline/widget
 	@touch $@
 
 .PHONY: system
@@ -200,8 +217,8 @@ COMPILE = $(ANYWHERE) $(BIN)/uv pip compile -q pyproject.toml --group dev --univ
 
 # In a folder of its own: where node_modules lies beside it, npm takes what it finds there for the lock, without hashes.
 KEPT := .npmrc package.json package-lock.json
-RESOLVE = @rm -rf $(DONE)/lock && mkdir -p $(DONE)/lock/inbox && touch -a package-lock.json; \
+RESOLVE = @rm -rf $(DONE)/lock && mkdir -p $(NODE_PARTS:%=$(DONE)/lock/%) && touch -a package-lock.json; \
 	for kept in $(KEPT); do [ ! -s $$kept ] || cp $$kept $(DONE)/lock/; done; \
-	cp inbox/package.json $(DONE)/lock/inbox/; \
+	for part in $(NODE_PARTS); do cp $$part/package.json $(DONE)/lock/$$part/; done; \
 	(cd $(DONE)/lock && npm install --package-lock-only --no-audit --no-fund --loglevel=error); \
 	cp $(DONE)/lock/package-lock.json package-lock.json

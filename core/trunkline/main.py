@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from trunkline.clock import SystemClock, monotonic
+from trunkline.contract import Transport
 from trunkline.errors import StartRefused
 from trunkline.http.health import add_health_routes, open_metrics_door
-from trunkline.http.problems import TRUSTED_PROXIES
-from trunkline.http.public_media import add_public_media
+from trunkline.http.problems import TRUSTED_PROXIES, client_address
+from trunkline.http.public_media import add_public_media, file_response
 from trunkline.http.webhooks import MAX_BODY, Webhooks
 from trunkline.log import get_logger
 from trunkline.model import Actor, ActorKind
 from trunkline.plugins import Registry, load_registry
-from trunkline.service.account_watch import AccountWatch
+from trunkline.service.account_watch import AccountRefresh, AccountWatch
 from trunkline.service.accounts import Account, Accounts, check_accounts
 from trunkline.service.applications import Consumer
 from trunkline.service.feed import Feed
@@ -35,10 +36,13 @@ from trunkline.service.media import MediaStore
 from trunkline.service.media_fetcher import MediaFetcher, MediaSweeper
 from trunkline.service.media_files import MediaLimits
 from trunkline.service.metrics import Metrics
+from trunkline.service.moments import Moments
 from trunkline.service.outbox import Outbox
 from trunkline.service.platform_http import build_client, build_open_client
 from trunkline.service.profiles import Profiles
 from trunkline.service.quarantine import QuarantineRetry
+from trunkline.service.retention import Forgetting
+from trunkline.service.search import Indexer
 from trunkline.service.secret_box import SecretBox, secret_keys
 from trunkline.service.timers import Timers
 from trunkline.service.tokens import Tokens
@@ -68,7 +72,8 @@ async def open_house(
     """
     the_clock, plugins = clock or SystemClock(), registry or load_registry(settings.plugins.disabled)
     check_accounts(plugins, settings)
-    store = Store(settings.database.url, migrations=_migrations(plugins))
+    database = settings.database
+    store = Store(database.url, migrations=_migrations(plugins), may_migrate=database.migrate)
     await store.open()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
@@ -78,6 +83,8 @@ async def open_house(
         house = _build(settings, the_clock, plugins, store, box, tokens)
         stack.push_async_callback(house.accounts.close)
         await house.accounts.load(settings)
+        if _is_hosting(plugins):
+            _hosted("front").check_public_keys(house.accounts)
         house.metrics.know(house.accounts.all())
         yield house
 
@@ -92,7 +99,7 @@ def _build(  # noqa: PLR0917 - the six things that everything else is made of
         allowed = settings.server.allow_hosts
         return build_client(spec.hosts, allow_hosts=allowed, on_refused=_counting(metrics))
 
-    accounts = Accounts(store, registry, box, clock, client=client, tokens=tokens.of)
+    accounts = Accounts(store, registry, box, clock, client=client, tokens=tokens.of, on_replaced=tokens.drop)
     house = House(
         settings=settings,
         clock=clock,
@@ -104,6 +111,7 @@ def _build(  # noqa: PLR0917 - the six things that everything else is made of
         outbox=Outbox(store, clock, accounts.all, metrics),
         media=_media(settings, store, clock, metrics),
         feed=Feed(store),
+        moments=Moments(store),
         metrics=metrics,
         vitals=Vitals(store, settings, clock),
     )
@@ -144,8 +152,8 @@ async def _working(house: House) -> AsyncIterator[None]:
         stack.push_async_callback(web_client.aclose)
         for worker in _workers(house, web_client):
             house.workers[worker.name] = worker
-        consumers = [worker for worker in house.workers.values() if isinstance(worker, Consumer)]
-        house.store.writer.listen(lambda rows, wakes: _committed(house, consumers, rows, wakes))
+        readers = [worker for worker in house.workers.values() if isinstance(worker, Consumer | Indexer)]
+        house.store.writer.listen(lambda rows, wakes: _committed(house, readers, rows, wakes))
         house.store.on_remote_commit = lambda seq, wakes: _remote(house, seq, wakes)
         for application in house.applications.values():
             stack.push_async_callback(application.stop)
@@ -175,6 +183,9 @@ def _workers(house: House, web_client: Any) -> list[Any]:
         Timers(house.store, house.clock, house.applications),
         QuarantineRetry(house, Actor(ActorKind.SYSTEM)),
         AccountWatch(house.accounts, house.clock),
+        AccountRefresh(house),
+        Indexer(house.store, house.clock),
+        Forgetting(house.store, house.clock, house.settings.retention),
         *consumers,
     ]
 
@@ -189,21 +200,24 @@ def connector_of(house: House) -> Callable[[str], Connector | None]:
     return find
 
 
-def _committed(house: House, consumers: Sequence[Consumer], rows: Sequence[LogRow], wakes: set[str]) -> None:
+def _committed(house: House, readers: Sequence[Consumer | Indexer], rows: Sequence[LogRow], wakes: set[str]) -> None:
     """This process committed."""
     if wakes:
         house.wake(wakes)
     if rows:
         # The feed has listened first: what its readers wait for is on its way.
         house.metrics.live_delay.observe(monotonic() - house.store.writer.committed_at)
-        for consumer in consumers:
-            consumer.offer(rows)
+        for reader in readers:
+            reader.offer(rows)
 
 
 def _remote(house: House, seq: int, wakes: set[str]) -> None:
     """Another process committed."""
     house.feed.catch_up(seq)
     house.wake(wakes | {name for name in house.workers if seq > 0 and name.startswith("application:")})
+    indexer = house.workers.get("search")
+    if isinstance(indexer, Indexer):
+        indexer.wake_soon()
 
 
 def build_app(house: House) -> web.Application:
@@ -213,11 +227,43 @@ def build_app(house: House) -> web.Application:
     Webhooks(house).add_to(app)
     add_health_routes(app, house.vitals)
     add_public_media(app, house.media)
+    if _is_hosting(house.registry):
+        _add_hosted(app, house)
     for name, application in house.applications.items():
         routes = house.registry.applications[name].routes
         if routes is not None:
             routes(app, house, application)
     return app
+
+
+def _is_hosting(registry: Registry) -> bool:
+    """Whether a connector is installed of whose channels we own both ends."""
+    return any(
+        channel.capabilities.receiving.transport is Transport.HOSTED
+        for spec in registry.connectors.values()
+        for channel in spec.channels
+    )
+
+
+def _hosted(room: str) -> Any:
+    """Load a part of the visitor protocol: what nobody uses costs no time at the start."""
+    return import_module(f"trunkline.hosted.{room}")
+
+
+def _add_hosted(app: web.Application, house: House) -> None:
+    """Open the visitor protocol, and the pages of hosted connectors."""
+    front = _hosted("front")
+    client = _hosted("door").client_app(house, address_of=client_address, file_response=file_response)
+    app.add_subapp(front.PREFIX, client)
+    taken: set[str] = set()
+    for spec in house.registry.connectors.values():
+        if spec.pages is None:
+            continue
+        if spec.pages_at in taken:
+            words = f"Two connectors have their pages at {spec.pages_at}"
+            raise StartRefused(f'{words}: leave one out, [plugins] disabled = ["{spec.name}"].')
+        taken.add(spec.pages_at)
+        app.add_subapp(spec.pages_at, spec.pages(front.Directory(house)))
 
 
 async def _expose(house: House) -> bytes:

@@ -116,7 +116,7 @@ class Log(_Section):
 
 
 class Retention(_Section):
-    """How long things are kept, in days."""
+    """How long things are kept, in days: requests of platforms for replays, and the keys by which a repeat is known."""
 
     raw_days: int = Field(default=30, ge=1)
     dedupe_days: int = Field(default=90, ge=1)
@@ -391,7 +391,7 @@ def secrets_of(value: Any, path: Place = ()) -> Iterator[tuple[Place, SecretStr]
     if isinstance(value, SecretStr):
         yield path, value
     elif isinstance(value, BaseModel):
-        yield from secrets_of(dict(value), path)
+        yield from secrets_of(dict(iter(value)), path)  # `dict(value)` would take a setting "keys" for the method
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from secrets_of(item, (*path, key))

@@ -58,6 +58,7 @@ class DeskApplication(Application):
     async def start(self) -> None:
         """Look after connections, forget what is old, and let the first admin in."""
         self.desk.sockets.start()
+        self.desk.presences.start()
         self._housekeeper = asyncio.create_task(self._forget(), name="desk-housekeeping")
         await self._invite_first_admin()
 
@@ -67,6 +68,7 @@ class DeskApplication(Application):
             self._housekeeper.cancel()
             await asyncio.gather(self._housekeeper, return_exceptions=True)
         await self.desk.sockets.stop()
+        self.desk.presences.stop()
         await self.desk.stop()
 
     async def demonstrate(self) -> Sequence[tuple[str, str]]:

@@ -5,11 +5,11 @@ Times are milliseconds since the epoch (UTC). Whatever opens a door is stored as
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table, Text, UniqueConstraint
 
 from trunkline.store import schema as core
 
-__all__ = ["agent", "agent_token", "metadata", "note", "setup_link", "stream_ticket"]
+__all__ = ["agent", "agent_token", "canned_reply", "metadata", "note", "setup_link", "stream_ticket"]
 
 metadata = MetaData(naming_convention=core.metadata.naming_convention)
 
@@ -73,4 +73,21 @@ note = Table(
     Column("at", BigInteger, nullable=False),
     Column("deleted_at", BigInteger),
     Index(None, "thread_id", "id"),
+)
+
+#: Prepared answers: everybody's, or one agent's own.
+canned_reply = Table(
+    "canned_reply",
+    metadata,
+    Column("id", Text, primary_key=True),
+    #: Null when it is everybody's.
+    Column("owner_id", Text, ForeignKey("agent.id")),
+    #: The owner, or "" for everybody: what a shortcut is unique in (nulls would all differ).
+    Column("scope", Text, nullable=False),
+    #: In lower case.
+    Column("shortcut", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("scope", "shortcut"),
 )

@@ -7,6 +7,7 @@ import { createApp } from 'vue'
 
 import { onUnauthorised } from './api/client'
 import App from './App.vue'
+import { registerWorker } from './frame/offline'
 import { i18n, setLocale } from './i18n'
 import { createAppRouter } from './router'
 import { usePreferences } from './state/preferences'
@@ -27,6 +28,7 @@ async function start(): Promise<void> {
   })
   await router.isReady()
   app.mount('#app')
+  registerWorker()
 }
 
 void start()

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 
-import type { Events } from '@/live/events'
+import type { Events, Moment, Present } from '@/live/events'
 import { backoff, LiveFeed, SILENCE_MS, type FeedStatus, type Socket } from '@/live/feed'
 
 import { anEvent } from './samples'
@@ -21,6 +21,12 @@ class FakeSocket implements Socket {
     for (const listener of this.listeners['close'] ?? []) listener({ data: null })
   }
 
+  readonly sent: string[] = []
+
+  send(data: string): void {
+    this.sent.push(data)
+  }
+
   close(): void {
     this.closed = true
   }
@@ -30,6 +36,7 @@ function aFeed(change: { ticket?: () => Promise<string>; onReset?: () => Promise
   const sockets: { socket: FakeSocket; cursor: number }[] = []
   const waits: { work: () => void; ms: number; cancelled: boolean }[] = []
   const frames: Events[] = []
+  const moments: (Moment | Present)[] = []
   const statuses: FeedStatus[] = []
   const feed = new LiveFeed({
     ticket: change.ticket ?? (() => Promise.resolve('ticket')),
@@ -46,6 +53,7 @@ function aFeed(change: { ticket?: () => Promise<string>; onReset?: () => Promise
     random: () => 1,
     onEvents: (frame) => frames.push(frame),
     onReset: change.onReset ?? (() => Promise.resolve(100)),
+    onMoment: (frame) => { moments.push(frame) },
     onStatus: (status) => statuses.push(status),
   })
   /** Lets the pending wait of this length run out. */
@@ -55,7 +63,7 @@ function aFeed(change: { ticket?: () => Promise<string>; onReset?: () => Promise
     await settled()
   }
   const last = () => sockets.at(-1)?.socket as FakeSocket
-  return { feed, sockets, waits, frames, statuses, elapse, last }
+  return { feed, sockets, waits, frames, moments, statuses, elapse, last }
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))

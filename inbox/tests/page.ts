@@ -9,6 +9,7 @@ import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 import { i18n } from '@/i18n'
 import { routes } from '@/router'
 import { useInbox } from '@/state/inbox'
+import { usePreferences } from '@/state/preferences'
 import { useSession } from '@/state/session'
 
 import { aComposer, aMessage, aThread } from './samples'
@@ -47,6 +48,8 @@ export async function aPage(component: Component, props: Record<string, unknown>
   const pinia = createPinia()
   setActivePinia(pinia)
   useSession().agent = { id: 'ada', name: 'Ada', email: 'ada@shop.example', role: 'agent', enabled: true }
+  // Replies leave at once where a test is not about the time in which they can be taken back.
+  usePreferences().undo = false
   const inbox = useInbox()
   inbox.start('ada', () => Promise.resolve(0))
   inbox.change((old) => ({

@@ -11,7 +11,7 @@ function stateWith(threads: ThreadSummary[], change: Partial<InboxState> = {}): 
     ...emptyState('ada'),
     threads: new Map(threads.map((thread) => [thread.id, thread])),
     conversations: new Map([['t1', { messages: [aMessage()], notes: [], earlier: null }]]),
-    list: { filter: { view: 'all', state: 'open', account: null }, ids: threads.map(({ id }) => id), next: null, loaded: true },
+    list: { filter: { view: 'all', state: 'open', account: null, channel: null }, ids: threads.map(({ id }) => id), next: null, loaded: true },
     ...change,
   }
 }
@@ -105,7 +105,7 @@ describe('the list', () => {
   })
 
   it('of mine gets a thread that is assigned to me', () => {
-    const mine = { filter: { view: 'mine' as const, state: 'open' as const, account: null }, ids: [], next: null, loaded: true }
+    const mine = { filter: { view: 'mine' as const, state: 'open' as const, account: null, channel: null }, ids: [], next: null, loaded: true }
     const assigned = anEvent(2, 'assigned', { assignee: { id: 'ada', name: 'Ada' }, previous: null })
     const state = applyFrame(stateWith([aThread()], { list: mine }), frame(2, assigned))
     expect(state.list.ids).toEqual(['t1'])
@@ -118,7 +118,7 @@ describe('the list', () => {
   })
 
   it('leaves out what lies below its last loaded row', () => {
-    const list = { filter: { view: 'all' as const, state: 'open' as const, account: null }, ids: ['t1'], next: 'more', loaded: true }
+    const list = { filter: { view: 'all' as const, state: 'open' as const, account: null, channel: null }, ids: ['t1'], next: 'more', loaded: true }
     const old = aThread({ id: 't0', last_message_at: '2020-01-01T00:00:00.000Z' })
     const state = applyFrame(stateWith([aThread()], { list }), frame(2, anEvent(2, 'created', { thread: old })))
     expect(state.list.ids).toEqual(['t1'])

@@ -172,7 +172,7 @@ describe('the thread', () => {
   it('reads out what a customer writes', async () => {
     aServer(answers)
     await aPage(ThreadView, { threadId: 't1' })
-    useInbox().arrival = aMessage({ id: 'm2', content: { type: 'text', text: 'Still there?' } })
+    useInbox().arrivals = [aMessage({ id: 'm2', content: { type: 'text', text: 'Still there?' } })]
     await waitFor(() => { expect(screen.getByRole('log').textContent).toContain('Kim: Still there?') })
   })
 })

@@ -1,6 +1,6 @@
 """`make bench`: our ingest beside a bare handler and the field, interleaved in one run, as ratios.
 
-python -m tests.bench [--rounds 3] [--requests 6000] [--only NAME …]
+python -m tests.bench [--rounds 3] [--requests 6000] [--messages 1000000] [--only NAME …]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from tests.bench.agents import Agents
+from tests.bench.archive import archive_figures
 from tests.bench.databases import postgres_url
 from tests.bench.load import Load
 from tests.bench.outbox import outbox_rate
@@ -127,6 +128,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=6000)
+    parser.add_argument("--messages", type=int, default=1_000_000, help="in the store of the last scenario")
     parser.add_argument("--only", nargs="*", default=[], help="parts of the scenarios' names")
     asked = parser.parse_args()
     console = Console()
@@ -144,6 +146,7 @@ async def main() -> None:
         seconds, memory = await start_figures()
         console.print(f"trunkline serve: ready in {seconds:.2f} s, {memory:.0f} MiB idle")
         console.print(await outbox_rate())
+        await archive_figures(asked.messages, console)
 
 
 if __name__ == "__main__":

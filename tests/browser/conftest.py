@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,11 +18,14 @@ from playwright.async_api import Browser, async_playwright
 import trunkline_desk
 from tests.browser.screen import WIDE, Screen
 from tests.core.conftest import plain_logs
-from tests.desk.conftest import KEY, Template, sqlite_template
+from tests.desk.conftest import KEY, Template
+from tests.desk.conftest import sqlite_template as noon_template
 from tests.desk.harness import ADA
 from tests.journeys.shop import Shop, open_shop
+from trunkline.clock import SystemClock
+from trunkline_desk.people.tokens import ABSOLUTE_MS
 
-__all__ = ["plain_logs", "sqlite_template"]
+__all__ = ["noon_template", "plain_logs"]
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -28,6 +34,11 @@ ARGUMENTS = [
 ]  # fmt: skip
 #: What is called before a page is opened: the token stands where the inbox looks for it, on its own address only.
 SIGNED_IN = "if (location.origin === {origin}) sessionStorage.setItem('trunkline.token', {token})"
+#: What an agent is used to, before they change it themselves.
+HABITS = (
+    "if (location.origin === {origin} && localStorage.getItem('trunkline.habits') === null)"
+    " localStorage.setItem('trunkline.habits', {habits})"
+)
 
 Enter = Callable[..., Awaitable[Screen]]
 
@@ -48,6 +59,19 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         await browser.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(noon_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The shop's database, its tokens given today: those of the template are of the day that its clock shows."""
+    file, tokens = noon_template
+    copy = tmp_path_factory.mktemp("today") / "shop.db"
+    shutil.copy(file, copy)
+    now = SystemClock().now_ms()
+    with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
+        changed = (now, now + ABSOLUTE_MS)
+        connection.execute("UPDATE agent_token SET last_used_at = ?, expires_at = ?", changed)
+    return str(copy), tokens
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -72,13 +96,17 @@ async def enter(browser: Browser) -> AsyncIterator[Enter]:
     screens: list[Screen] = []
     async with AsyncExitStack() as stack:
 
-        async def enter(shop: Shop, email: str | None = ADA[0], **options: Any) -> Screen:
-            options = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **options}
-            context = await browser.new_context(**options)
+        async def enter(shop: Shop, email: str | None = ADA[0], *, undo: bool = False, **options: Any) -> Screen:
+            # Replies leave at once where a test is not about the time in which they can be taken back. The worker of
+            # the page would hide requests from the tests that watch them.
+            usual = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", "service_workers": "block"}
+            context = await browser.new_context(**(usual | options))
             stack.push_async_callback(context.close)
             context.set_default_timeout(30_000)
+            origin, habits = json.dumps(shop.address), json.dumps(json.dumps({"undo": undo}))
+            await context.add_init_script(HABITS.format(origin=origin, habits=habits))
             if email:
-                token, origin = json.dumps(shop.tokens[email]), json.dumps(shop.address)
+                token = json.dumps(shop.tokens[email])
                 await context.add_init_script(SIGNED_IN.format(origin=origin, token=token))
             screens.append(await Screen.of(context, shop.address))
             return screens[-1]

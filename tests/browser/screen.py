@@ -36,8 +36,10 @@ def _catalogue(locale: str) -> dict[str, Any]:
 
 def words(key: str, locale: str = "en", **values: str) -> str:
     """Return a label as the inbox shows it."""
-    section, name = key.split(".")
-    text = str(_catalogue(locale)[section][name])
+    found: Any = _catalogue(locale)
+    for part in key.split("."):
+        found = found[part]
+    text = str(found)
     for name, value in values.items():
         text = text.replace(f"{{{name}}}", value)
     return text

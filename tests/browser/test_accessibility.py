@@ -12,7 +12,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Enter
 from tests.browser.screen import PHONE, WIDE, Screen, words
-from tests.journeys.shop import Shop
+from tests.journeys.shop import Shop, until
 from trunkline.testing.faults import Fault
 
 pytestmark = [
@@ -101,6 +101,76 @@ async def test_an_open_thread_with_everything_in_it(shop: Shop, enter: Enter, th
     await picture.click()
     await expect(screen.page.get_by_role("dialog")).to_be_visible()
     await check(screen, "picture")
+
+
+async def test_what_helps_in_a_thread(shop: Shop, enter: Enter, theme: str, size: Size) -> None:
+    await shop.ada.post("/canned-replies", {"shortcut": "hi", "title": "Greeting", "text": "Hello"})
+    mei = shop.line.customer("Mei")
+    await mei.text("Hello")
+    thread_id = (await shop.thread_of(mei))["id"]
+    screen = await enter(shop, undo=True, viewport=size, color_scheme=theme)
+    await screen.visit(f"/inbox/threads/{thread_id}")
+    page = screen.page
+    await screen.box.press_sequentially("/h")
+    await expect(page.get_by_role("listbox")).to_be_visible()
+    await check(screen, "canned replies")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(screen.button("undo.undo")).to_be_visible()
+    await check(screen, "a reply that is held")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("c")
+    await expect(page.get_by_role("complementary").get_by_text(words("customer.identities"))).to_be_visible()
+    await check(screen, "customer")
+    await screen.button("customer.rename").click()
+    await check(screen, "renaming the customer")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("combobox", name=words("palette.title"))).to_be_visible()
+    await check(screen, "palette")
+
+
+async def test_the_search(shop: Shop, enter: Enter, theme: str, size: Size) -> None:
+    await shop.line.customer("Mei").text("A red bicycle")
+    screen = await enter(shop, viewport=size, color_scheme=theme)
+    page = screen.page
+    await screen.visit("/inbox/search")
+    await expect(page.get_by_text(words("search.begin"))).to_be_visible()
+    await check(screen, "search")
+    await until(lambda: _found(shop))
+    await page.get_by_role("searchbox").fill("red")
+    await expect(page.locator("mark")).to_be_visible()
+    await check(screen, "found")
+
+
+async def test_the_settings(shop: Shop, enter: Enter, theme: str, size: Size) -> None:
+    await shop.ada.post("/canned-replies", {"shortcut": "hi", "title": "Greeting", "text": "Hello"})
+    screen = await enter(shop, viewport=size, color_scheme=theme)
+    page = screen.page
+    await screen.visit("/inbox/settings/me")
+    await expect(page.get_by_role("switch")).to_have_count(4)
+    await check(screen, "my settings")
+    await screen.visit("/inbox/settings/canned")
+    await page.get_by_role("button", name=words("canned.editThis", title="Greeting")).click()
+    await check(screen, "canned replies, editing")
+    await screen.visit("/inbox/settings/accounts")
+    await expect(page.get_by_role("link", name="Shop")).to_be_visible()
+    await check(screen, "accounts")
+    await page.get_by_role("link", name="Shop").click()
+    await expect(page.get_by_label(words("accounts.webhook"), exact=True)).to_be_visible()
+    await check(screen, "an account")
+    await screen.visit("/inbox/settings/accounts/new")
+    await page.get_by_role("button", name="Website").click()
+    await expect(screen.button("accounts.create")).to_be_visible()
+    await check(screen, "a new account")
+    await screen.visit("/inbox/settings/agents")
+    await screen.button("agents.editThis", name="Bo").click()
+    await screen.button("agents.invite").first.click()
+    await check(screen, "agents")
+
+
+async def _found(shop: Shop) -> list[dict[str, Any]]:
+    return list((await shop.ada.get("/search?q=red"))["messages"])
 
 
 async def _full_thread(shop: Shop) -> str:

@@ -7,10 +7,12 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Enter
 from tests.browser.screen import words
-from tests.journeys.shop import Shop
+from tests.journeys.shop import Shop, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+#: Forty of the corpus: what ran in inboxes of others, and what ran through their cleaning. None holds a quote of its
+#: own kind, so that all can be written anywhere.
 PAYLOADS = (
     "<script>window.__hit=1</script>",
     "<img src=x onerror=window.__hit=1>",
@@ -26,6 +28,32 @@ PAYLOADS = (
     "<template><img src=//evil.example/x.png></template><video src=//evil.example/x poster=//evil.example/p>",
     "\u202egnp.exe<img src=x onerror=alert(1)>",
     "[x](javascript:window.__hit=1) https://evil.example/<img/src=//evil.example/x>",
+    "<ScRiPt>alert(1)</sCrIpT>",
+    "<script src=//evil.example/x.js></script>",
+    "<scr<script>ipt>window.__hit=1</scr</script>ipt>",
+    "<img src=1 href=1 onerror='window.__hit=1'></img>",
+    "<img src=`x` onerror=window.__hit=1>",
+    "<img/src='x'onerror=window.__hit=1>",
+    "<input autofocus onfocus=window.__hit=1>",
+    "<select autofocus onfocus=window.__hit=1><option>x</select>",
+    "<body onload=window.__hit=1>",
+    "<marquee onstart=window.__hit=1>x</marquee>",
+    "<video><source onerror=window.__hit=1></video>",
+    "<audio src=x onerror=window.__hit=1></audio>",
+    "<object data=javascript:window.__hit=1></object><embed src=//evil.example/x.swf>",
+    "<form action=javascript:window.__hit=1><button autofocus>x</button></form>",
+    "<base href=//evil.example/><meta http-equiv=refresh content='0;url=//evil.example/'>",
+    "<svg><animate onbegin=window.__hit=1 attributeName=x dur=1s></svg>",
+    "<svg><use href='data:image/svg+xml,<svg onload=alert(1)>#x'></use></svg>",
+    "<svg><a xlink:href=javascript:window.__hit=1><text y=20>x</text></a></svg>",
+    "<noscript><p title='</noscript><img src=x onerror=window.__hit=1>'>",
+    "<textarea></textarea><img src=x onerror=window.__hit=1>",
+    "</title></style></textarea></script><svg onload=window.__hit=1>",
+    "<x style=animation-name:turn onanimationstart=window.__hit=1>",
+    "<div style=background:url(//evil.example/b.png);position:fixed;inset:0>x</div>",
+    "&lt;img src=x onerror=window.__hit=1&gt; &#60;svg onload=window.__hit=1&#62;",
+    "data:text/html,<script>window.__hit=1</script> vbscript:window.__hit=1",
+    "<img srcset='//evil.example/1.png 1x' ping=//evil.example/p><a ping=//evil.example/p href=//evil.example>x</a>",
 )
 
 
@@ -51,7 +79,6 @@ async def test_hostile_names_files_places_and_choices_are_words(shop: Shop, ente
         await customer.sticker(keywords=(payload,))
         await customer.postback(payload)
         await customer.text(f"Number {number:02}")
-    for number, payload in enumerate(PAYLOADS):
         row = screen.row(f"Number {number:02}")
         await expect(row.locator(".name")).to_have_text(payload)
         await row.click()
@@ -74,6 +101,93 @@ async def test_hostile_answers_notes_and_quick_replies_are_words(shop: Shop, ent
     await screen.page.keyboard.press("h")
     await expect(screen.page.locator(".history .event").first).to_be_visible()
     assert await screen.verdict() == []
+
+
+async def test_hostile_words_that_are_found_are_words(shop: Shop, enter: Enter) -> None:
+    for number, payload in enumerate(PAYLOADS):
+        await shop.line.customer(f"needle {payload}").text(f"needle {number:02} {payload}")
+    screen = await enter(shop)
+    await until(lambda: _found(shop, len(PAYLOADS)))
+    await screen.visit("/inbox/search?q=needle")
+    page = screen.page
+    found = page.locator("a[data-found]")
+    await expect(found.first).to_be_visible()
+    await expect(page.locator("a[data-found] mark").first).to_have_text("needle")
+    more = screen.button("action.more")
+    while await more.count():
+        before = await found.count()
+        await more.click()
+        await expect(found.nth(before)).to_be_visible()
+    for number, payload in enumerate(PAYLOADS):
+        await expect(found.filter(has_text=f"needle {number:02} {payload}")).to_have_count(1)
+    assert await found.locator(":is(img[src], script, iframe, style, svg[onload], input, form)").count() == 0
+    await page.keyboard.press("Control+k")
+    await page.get_by_role("combobox").fill(PAYLOADS[1])
+    await expect(page.get_by_role("listbox").get_by_role("option").last).to_contain_text(PAYLOADS[1])
+    assert await screen.verdict() == []
+
+
+async def _found(shop: Shop, number: int) -> bool:
+    page = await shop.ada.get("/search?q=needle&limit=100")
+    return len(page["messages"]) == number and len(page["contacts"]) > 0
+
+
+async def test_hostile_canned_replies_agents_and_titles_are_words(shop: Shop, enter: Enter) -> None:
+    await shop.line.customer("Mei").text("Hello")
+    for number, payload in enumerate(PAYLOADS):
+        await shop.ada.post("/canned-replies", {"shortcut": f"x{number:02}", "title": payload, "text": payload})
+        agent = {"email": f"a{number:02}@shop.example", "name": payload, "role": "agent"}
+        await shop.ada.post("/agents", agent)
+    screen = await (await enter(shop)).visit("/inbox/settings/canned")
+    page = screen.page
+    await expect(page.locator(".reply")).to_have_count(len(PAYLOADS))
+    await screen.visit("/inbox/settings/agents")
+    await expect(page.locator(".agent").nth(len(PAYLOADS))).to_be_visible()
+    await screen.visit()
+    await screen.open_thread("Mei")
+    for payload in PAYLOADS[:8]:
+        await screen.box.fill("")
+        await screen.box.press_sequentially("/x" + f"{PAYLOADS.index(payload):02}")
+        await expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(1)
+        await page.keyboard.press("Enter")
+        await expect(screen.box).to_have_value(payload)
+    await screen.box.fill("")
+    await screen.button("thread.unassigned").click()
+    await expect(page.get_by_role("menuitem").nth(len(PAYLOADS))).to_be_attached()
+    assert await screen.verdict() == []
+
+
+async def test_hostile_words_beside_the_thread_and_in_notifications_are_words(shop: Shop, enter: Enter) -> None:
+    screen = await enter(shop)
+    page = screen.page
+    await page.add_init_script(NOTIFIED)
+    await screen.visit()
+    await expect(page.get_by_text(words("list.emptyAll"))).to_be_visible()
+    for payload in PAYLOADS:
+        await shop.line.customer(payload).text(payload)
+    await until(lambda: page.evaluate("many => window.__told.length === many", len(PAYLOADS)))
+    told = await page.evaluate("window.__told")
+    assert sorted(one[1] for one in told) == sorted(PAYLOADS)
+    for payload in PAYLOADS[::5]:
+        thread = await shop.thread_of(shop.line.customer(payload))
+        await screen.visit(f"/inbox/threads/{thread['id']}")
+        await expect(screen.messages).to_have_count(1)
+        await page.keyboard.press("c")
+        await expect(page.get_by_role("complementary").locator(".profile strong")).to_have_text(payload)
+        await page.keyboard.press("c")
+    assert await screen.verdict() == []
+
+
+#: The browser's own notifications, told to the test instead of to a desktop.
+NOTIFIED = """
+window.__told = []
+window.Notification = class {
+  static permission = 'granted'
+  constructor(title, options) { window.__told.push([title, options.body]) }
+}
+document.hasFocus = () => false
+localStorage.setItem('trunkline.habits', JSON.stringify({ notify: true, undo: false }))
+"""
 
 
 async def test_a_hostile_raw_request_is_shown_as_text_in_the_quarantine(shop: Shop, enter: Enter) -> None:

@@ -111,6 +111,15 @@ async def store(sqlite_url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
+async def any_store(database_url: str) -> AsyncIterator[Store]:
+    """An open store on either database."""
+    store = Store(database_url)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
 async def yard(database_url: str, clock: HandClock) -> AsyncIterator[Yard]:
     """Scripted platforms and an outbox, on both databases."""
     from tests.core.outbox_yard import open_yard

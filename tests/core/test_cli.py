@@ -344,6 +344,13 @@ def test_migrate_tells_and_does(trunkline: Command) -> None:
     trunkline("migrate", "--check")
 
 
+def test_a_start_does_not_change_the_schema_where_that_is_forbidden(trunkline: Command) -> None:
+    trunkline.write("[database]\nmigrate = false\n")
+    sentence = trunkline("serve", "--listen", "127.0.0.1:0", code=1).sentence
+    assert "database.migrate is false" in sentence
+    assert "trunkline migrate" in sentence
+
+
 # ---------------------------------------------------------------- what could not be read
 
 

@@ -189,12 +189,23 @@ class Running:
         await self.application.desk.settle()
         await self.house.workers["application:desk"].settle()
         await self.house.outbox.settle()
+        await self.house.workers["search"].settle()
 
     async def thread(self, text: str = "Hello", *, account: str = "shop", sender: str = "u1") -> str:
         """Let a customer write and return the thread."""
         await self.customer(text, account=account, sender=sender)
         page = await self.client(ADA[0]).get("/threads?state=any")
         return str(next(item["id"] for item in page["items"] if item["preview"]["text"] == text))
+
+
+async def begin(socket: Socket) -> dict[str, Any]:
+    """Read how a feed begins, and return the signs of those who are there."""
+    async with asyncio.timeout(20):
+        assert (await socket.receive_json())["type"] == "hello"
+        present: dict[str, Any] = await socket.receive_json()
+    assert present.keys() == {"type", "items"}
+    assert present["type"] == "present"
+    return present
 
 
 async def frames(socket: Socket, until: str) -> list[dict[str, Any]]:

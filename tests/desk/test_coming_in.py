@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 
 from tests.core.conftest import HandClock, make_database
 from tests.desk.conftest import Opener, Template
-from tests.desk.harness import ADA, BO, PASSWORD, Client, Running, closed, frames
+from tests.desk.harness import ADA, BO, PASSWORD, Client, Running, begin, closed, frames
 from trunkline_desk.people.passwords import Passwords
 
 SETUP = {"name": "Cy", "email": "cy@shop.example", "password": "seven quiet rivers bend"}
@@ -194,21 +194,42 @@ async def test_an_agent_may_not_manage_agents(bo: Client, ada: Client) -> None:
     assert len((await ada.get("/agents"))["items"]) == 2
 
 
-@pytest.mark.parametrize("change", [{"enabled": False}, {"role": "admin"}])
-async def test_less_or_other_rights_end_all_tokens_and_open_feeds(
-    desk: Running, ada: Client, bo: Client, change: dict[str, Any]
+ENDINGS: list[tuple[str, str, dict[str, Any] | None]] = [
+    ("PATCH", "", {"enabled": False}),
+    ("PATCH", "", {"role": "admin"}),
+    ("POST", "/reset", {}),
+    ("DELETE", "/sessions", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ENDINGS)
+async def test_sec_32_less_or_other_rights_end_all_tokens_tickets_and_open_feeds(
+    desk: Running, ada: Client, bo: Client, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
-    """SEC-32."""
-    me = await bo.get("/me")
-    second = desk.client(None)
-    second.token = (await second.post("/sessions", {"email": BO[0], "password": PASSWORD}))["token"]
-    sockets = [await bo.listen(), await second.listen()]
+    me, sessions = await bo.get("/me"), [bo]
+    for _ in range(2):
+        another = desk.client(None)
+        another.token = (await another.post("/sessions", {"email": BO[0], "password": PASSWORD}))["token"]
+        sessions.append(another)
+    sockets, ticket = [await bo.listen(), await sessions[1].listen()], await sessions[2].ticket()
+    witness = await ada.listen()
     for socket in sockets:
-        assert (await socket.receive_json())["type"] == "hello"
+        await begin(socket)
     endings = [asyncio.create_task(closed(socket)) for socket in sockets]
-    assert (await ada.call("PATCH", f"/agents/{me['id']}", change)).status == 200
-    assert [(await client.call("GET", "/me")).status for client in (bo, second)] == [401, 401]
-    assert await asyncio.gather(*endings) == [4401, 4401]
+    async with asyncio.timeout(5):
+        assert (await ada.call(method, f"/agents/{me['id']}{path}", body)).status in {200, 204}
+        assert [(await client.call("GET", "/me")).status for client in sessions] == [401, 401, 401]
+        assert await asyncio.gather(*endings) == [4401, 4401]
+    assert await closed(await bo.connect({"ticket": ticket}, {"Origin": desk.address})) == 4401
+    await desk.customer()
+    assert await frames(witness, "message_received")
+
+
+async def test_sessions_end_without_anything_else_of_the_agent(ada: Client, bo: Client, nobody: Client) -> None:
+    me = await bo.get("/me")
+    assert (await ada.call("DELETE", f"/agents/{me['id']}/sessions")).status == 204
+    assert (await nobody.post("/sessions", {"email": BO[0], "password": PASSWORD}))["agent"] == me
+    assert (await ada.call("DELETE", "/agents/unheard/sessions")).code == "unknown_agent"
 
 
 async def test_a_feed_of_a_token_that_is_over_ends_by_itself(desk: Running, bo: Client) -> None:
@@ -229,10 +250,9 @@ async def test_signing_out_ends_the_feed_of_that_token_only(desk: Running, bo: C
     assert await frames(theirs, "message_received")
 
 
-async def test_a_reset_ends_password_tokens_and_feeds_and_gives_a_new_link(
+async def test_sec_32_a_reset_ends_password_tokens_and_feeds_and_gives_a_new_link(
     ada: Client, bo: Client, nobody: Client
 ) -> None:
-    """SEC-32."""
     me, socket = await bo.get("/me"), await bo.listen()
     ending = asyncio.create_task(closed(socket))
     made = await ada.post(f"/agents/{me['id']}/reset")

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
-
 from tests.desk.harness import Client, Running
 from tests.house import ROOT
 from trunkline_desk.api.openapi import document, text
@@ -68,43 +66,3 @@ async def test_the_document_and_its_page_are_served_to_everybody(desk: Running, 
     assert "script-src" not in policy
     assert "default-src 'none'" in policy
     assert all(route.operation in page for route in ROUTES)
-
-
-@pytest.mark.slow
-async def test_the_fuzzer_finds_no_server_error_and_no_undocumented_answer(desk: Running, ada: Client) -> None:
-    """A few examples per operation against the running desk; the promises run many."""
-    import asyncio
-
-    import schemathesis
-    from schemathesis.checks import not_a_server_error
-    from schemathesis.core.result import Ok
-    from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
-
-    await desk.thread()
-    schema = schemathesis.openapi.from_dict(document())
-    checks = [not_a_server_error, status_code_conformance, content_type_conformance]
-    loop = asyncio.get_running_loop()
-
-    def attack() -> None:
-        from hypothesis import HealthCheck, given, settings
-
-        for result in schema.get_all_operations():
-            assert isinstance(result, Ok)
-            operation = result.ok()
-            if operation.definition.raw["operationId"] in {"sign_out", "change_agent"}:
-                continue
-
-            @given(case=operation.as_strategy())
-            @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-            def once(case: Any) -> None:
-                asyncio.run_coroutine_threadsafe(_throttle_free(desk), loop).result()
-                response = case.call(base_url=desk.address, headers=ada.headers)
-                case.validate_response(response, checks=checks)
-
-            once()
-
-    await asyncio.to_thread(attack)
-
-
-async def _throttle_free(desk: Running) -> None:
-    desk.clock.advance(seconds=5)

@@ -52,8 +52,7 @@ async def test_a_picture_comes_back_to_be_shown_in_place(ada: Client, bo: Client
         assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
 
 
-async def test_what_a_browser_could_run_is_only_ever_saved(ada: Client) -> None:
-    """SEC-36."""
+async def test_sec_36_what_a_browser_could_run_is_only_ever_saved(ada: Client) -> None:
     for raw in HOSTILE_BYTES.values():
         for claim in CLAIMS:
             answer = await send(ada, raw, claim=claim, name="photo.png")
@@ -85,7 +84,7 @@ NAMES = [
 ]
 
 
-async def test_a_name_is_words_and_nothing_else(ada: Client) -> None:
+async def test_sec_38_a_name_is_words_and_nothing_else(ada: Client) -> None:
     """SEC-38, SEC-39."""
     for name in NAMES:
         answer = await send(ada, b"hello", name=name)
@@ -162,8 +161,7 @@ async def test_a_repeated_upload_is_one_file(ada: Client) -> None:
     assert (other.status, other.code) == (409, "idempotency_key_reused")
 
 
-async def test_files_are_given_to_nobody_without_a_token(ada: Client, nobody: Client, desk: Running) -> None:
-    """SEC-26."""
+async def test_sec_26_files_are_given_to_nobody_without_a_token(ada: Client, nobody: Client, desk: Running) -> None:
     media_id = await upload(ada)
     assert (await nobody.call("GET", f"/media/{media_id}")).status == 401
     for file in desk.house.settings.media.folder.rglob("*"):

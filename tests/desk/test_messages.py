@@ -152,10 +152,9 @@ async def test_a_picture_goes_first_and_the_text_after_it(desk: Running, ada: Cl
     assert len(desk.connector().sent) == 2
 
 
-async def test_a_file_of_somebody_else_or_one_that_was_sent_is_not_attached(
+async def test_sec_25_a_file_of_somebody_else_or_one_that_was_sent_is_not_attached(
     desk: Running, ada: Client, bo: Client
 ) -> None:
-    """SEC-25."""
     thread, theirs, mine = await desk.thread(), await upload(bo), await upload(ada)
     for media_id in (theirs, "unheard"):
         answer = await reply(ada, thread, {"attachments": [media_id]})

@@ -9,14 +9,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.desk.harness import BO, Client, Running, closed, frames
+from tests.conftest import Rounds
+from tests.desk.harness import BO, Client, Running, begin, closed, frames
 from trunkline_desk.api import sockets
 
 
 async def test_a_commit_is_one_frame_and_every_agent_gets_the_same(desk: Running, ada: Client, bo: Client) -> None:
     both = [await ada.listen(), await bo.listen()]
     for socket in both:
-        assert (await socket.receive_json())["type"] == "hello"
+        await begin(socket)
     events = [{"id": f"f{n}", "from": "u1", "text": str(n)} for n in range(5)]
     await desk.platform({"events": events})
     texts = [await socket.receive_str() for socket in both]
@@ -47,6 +48,7 @@ async def test_after_a_cut_everything_comes_once_and_in_order(desk: Running, ada
     for number in range(12):
         socket = await ada.listen(cursor)
         assert (await socket.receive_json()) == {"type": "hello", "cursor": cursor}
+        assert (await socket.receive_json()) == {"type": "present", "items": []}
         await desk.customer(f"Hello {number}")
         try:
             async with asyncio.timeout(rng.choice([0.001, 0.02, 0.2])):
@@ -104,8 +106,7 @@ FOREIGN = [
 ]
 
 
-async def test_a_page_of_somebody_else_opens_no_feed(desk: Running, ada: Client) -> None:
-    """SEC-43."""
+async def test_sec_43_a_page_of_somebody_else_opens_no_feed(desk: Running, ada: Client) -> None:
     for origin in FOREIGN:
         headers = {} if origin is None else {"Origin": origin}
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -153,18 +154,49 @@ NOT_UNDERSTOOD: list[tuple[str | bytes, int]] = [
     ("not json", 1007),
     ("[]", 1007),
     ("null", 1007),
+    ("[" * 60_000, 1007),
+    ('{"a": ' + "[" * 60_000, 1007),
     ("{}", 1008),
-    ('{"type": "base"}', 1008),
-    ('{"type": "__class__"}', 1008),
+    ('{"type": null}', 1008),
     ('{"type": ["pong"]}', 1008),
     ('{"type": {"$ne": null}}', 1008),
+    ('{"type": "presence"}', 1008),
+    ('{"type": "presence", "thread_id": "t"}', 1008),
+    ('{"type": "presence", "thread_id": 7, "state": "viewing"}', 1008),
+    ('{"type": "presence", "thread_id": "t", "state": "staring"}', 1008),
+    ('{"type": "presence", "thread_id": "../t", "state": "viewing"}', 1008),
+    ('{"type": "presence", "thread_id": "t\\n", "state": "viewing"}', 1008),
+    ('{"type": "presence", "thread_id": {"$ne": null}, "state": "viewing"}', 1008),
+    (f'{{"type": "presence", "thread_id": "{"t" * 65}", "state": "viewing"}}', 1008),
     (b"\x00\x01", 1008),
     ("x" * 70_000, 1009),
 ]
 
+UNHEARD = ["base", "__class__", "__init__", "clients", "@clients", "Presence", "presence ", "events", "constructor", ""]
 
-async def test_what_nobody_understands_ends_that_connection_alone(desk: Running, ada: Client, bo: Client) -> None:
-    """SEC-44, SEC-45."""
+
+async def test_sec_45_a_name_that_nobody_knows_reaches_nothing_and_is_not_answered(desk: Running, ada: Client) -> None:
+    socket = await ada.listen()
+    await begin(socket)
+    for name in UNHEARD:
+        await socket.send_json({"type": name, "thread_id": "t", "state": "viewing", "event": name, "data": [name]})
+    await desk.customer()
+    # The next that it hears is what happens: no answer to any of these names.
+    assert "events" in await socket.receive_json()
+
+
+async def test_whoever_says_too_much_is_cut_off(desk: Running, ada: Client, bo: Client) -> None:
+    witness, socket = await bo.listen(), await ada.listen()
+    for _ in range(200):
+        if socket.closed:
+            break
+        await socket.send_str('{"type": "pong"}')
+    assert await closed(socket) == 1008
+    await desk.customer()
+    assert await frames(witness, "message_received")
+
+
+async def test_sec_44_what_nobody_can_read_ends_that_connection_alone(desk: Running, ada: Client, bo: Client) -> None:
     witness = await bo.listen()
     for said, code in NOT_UNDERSTOOD:
         socket = await ada.listen()
@@ -180,10 +212,11 @@ async def test_what_nobody_understands_ends_that_connection_alone(desk: Running,
     assert await frames(witness, "message_received")
 
 
-async def test_random_frames_end_one_connection_at_a_time(desk: Running, ada: Client, bo: Client) -> None:
-    """SEC-44."""
+async def test_sec_44_random_frames_end_one_connection_at_a_time(
+    desk: Running, ada: Client, bo: Client, rounds: Rounds
+) -> None:
     rng, witness = random.Random(3), await bo.listen()
-    for _ in range(40):
+    for _ in range(rounds(push=400, long=5000)):
         socket = await ada.listen()
         await socket.send_bytes(rng.randbytes(rng.randrange(1, 2000)))
         assert await closed(socket) in {1007, 1008}
@@ -194,7 +227,7 @@ async def test_random_frames_end_one_connection_at_a_time(desk: Running, ada: Cl
 async def test_a_quiet_feed_is_told_that_it_lives(desk: Running, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "PING_S", 0.0)
     socket = await ada.listen()
-    assert (await socket.receive_json())["type"] == "hello"
+    await begin(socket)
     assert await socket.receive_json(timeout=20) == {"type": "ping"}
 
 
@@ -213,7 +246,7 @@ async def test_a_reader_that_does_not_read_is_given_up_and_delays_nobody(
     writer.write(handshake.encode())
     assert b"101" in await reader.readline()
     attentive = await ada.listen()
-    assert (await attentive.receive_json())["type"] == "hello"
+    await begin(attentive)
     application = desk.application.desk
     assert len(application.sockets) == 2
     filler = "x" * 60_000

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from tests.core.conftest import HandClock
-from tests.desk.harness import Client, Running
+from tests.desk.harness import Client, Running, begin
 from trunkline.clock import to_text
+from trunkline.store import schema
+from trunkline_desk.threads import listing
+from trunkline_desk.threads.listing import NOBODY, Wanted
 
 
 def kinds(history: list[dict[str, Any]]) -> list[str]:
@@ -278,10 +281,79 @@ async def test_every_change_is_told_with_the_list_as_its_beginning(desk: Running
     cursor = (await ada.get("/threads"))["stream_cursor"]
     await ada.post(f"/threads/{thread}/close")
     socket = await ada.listen(cursor)
-    assert (await socket.receive_json(timeout=10))["type"] == "hello"
+    await begin(socket)
     frame = await socket.receive_json(timeout=10)
     assert [event["kind"] for event in frame["events"]] == ["closed"]
 
 
 def test_the_clock_stands(clock: HandClock) -> None:
     assert to_text(clock.now_ms()) == "2026-11-21T12:00:00.000Z"
+
+
+async def test_the_list_is_asked_by_whose_the_threads_are(desk: Running, ada: Client, bo: Client) -> None:
+    me, colleague = await ada.get("/me"), await bo.get("/me")
+    threads = {name: await desk.thread(name, sender=name) for name in ("mine", "theirs", "nobodys", "closed")}
+    await ada.call("PUT", f"/threads/{threads['mine']}/assignee", {"agent_id": "me"})
+    await ada.call("PUT", f"/threads/{threads['theirs']}/assignee", {"agent_id": colleague["id"]})
+    await ada.post(f"/threads/{threads['closed']}/close")
+
+    async def found(client: Client, **query: str) -> list[str]:
+        return [item["preview"]["text"] for item in (await client.get("/threads", params=query))["items"]]
+
+    assert await found(ada, assignee="me") == ["mine"]
+    assert await found(bo, assignee=me["id"]) == ["mine"]
+    assert await found(bo, assignee="me") == ["theirs"]
+    assert await found(ada, assignee="none") == ["nobodys"]
+    assert await found(ada, assignee="none", state="any") == ["closed", "nobodys"]
+    assert await found(ada, assignee="unheard") == []
+    assert (await ada.call("GET", "/threads?assignee=a%20b")).code == "bad_parameter"
+
+
+async def test_the_list_is_asked_by_the_channel_that_a_thread_came_by(desk: Running, ada: Client) -> None:
+    own, other = await desk.thread("own", sender="p1"), await desk.thread("other", sender="p2")
+    await desk.thread("quiet", sender="p3", account="quiet")
+    table = schema.thread
+    await desk.house.store.writer.write(
+        lambda tx: tx.execute(table.update().where(table.c.id == other).values(channel="wire_mobile")).rowcount
+    )
+    pages = {code: await ada.get("/threads", params={"channel": code}) for code in ("wire", "wire_mobile", "mute")}
+    assert [item["id"] for item in pages["wire"]["items"]] == [own]
+    assert [(item["id"], item["channel"]) for item in pages["wire_mobile"]["items"]] == [(other, "wire_mobile")]
+    assert [item["channel"] for item in pages["mute"]["items"]] == ["mute"]
+    both = await ada.get("/threads", params={"channel": "wire", "account": "mill"})
+    assert both["items"] == []
+
+
+async def test_open_threads_are_counted(desk: Running, ada: Client, bo: Client) -> None:
+    for number in range(4):
+        await desk.thread(f"t{number}", sender=f"s{number}")
+    one, two, *_ = [item["id"] for item in (await ada.get("/threads"))["items"]]
+    await bo.call("PUT", f"/threads/{one}/assignee", {"agent_id": "me"})
+    await ada.post(f"/threads/{two}/close")
+    assert await ada.get("/threads/counts") == {"mine": 0, "unassigned": 2, "all": 3}
+    assert await bo.get("/threads/counts") == {"mine": 1, "unassigned": 2, "all": 3}
+
+
+async def test_lists_and_counts_are_read_along_an_index(desk: Running) -> None:
+    """As SQLite plans them: no list reads the whole table or sorts it."""
+    if desk.house.store.dialect != "sqlite":
+        pytest.skip("PostgreSQL plans by statistics, and a test's table has a few rows")
+    asked = [
+        Wanted(),
+        Wanted(assignee="a1"),
+        Wanted(assignee=NOBODY),
+        Wanted(state="any", assignee="a1"),
+        Wanted(account="shop"),
+        Wanted(account="shop", state="closed"),
+        Wanted(state="any"),
+        Wanted(unread=True),
+    ]
+    statements = [listing._page(wanted) for wanted in asked]
+    statements += [listing._counted(listing._thread.c.assignee_id == "a1"), listing._counted()]
+    async with desk.house.store.read() as connection:
+        for statement in statements:
+            sql = statement.compile(connection.sync_connection, compile_kwargs={"literal_binds": True})
+            plan = [row.detail for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+            first = next(line for line in plan if " thread" in line)
+            assert "INDEX ix_thread_" in first, (str(statement), plan)
+            assert not any("TEMP B-TREE" in line for line in plan), (str(statement), plan)

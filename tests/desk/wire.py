@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -21,6 +21,10 @@ from trunkline.contract import (
     ContactActed,
     ContentRule,
     Extra,
+    FilledSecret,
+    Health,
+    HttpAddress,
+    IdentityLinked,
     Item,
     MediaLimit,
     MessageEdited,
@@ -36,23 +40,39 @@ from trunkline.contract import (
     WebhookRequest,
     Window,
 )
-from trunkline.errors import BodyUnreadable, PlatformAnswer, SignatureInvalid, Undeliverable
+from trunkline.errors import BodyUnreadable, PlatformAnswer, SignatureInvalid, SignInNeeded, Undeliverable
 from trunkline.model import Address, Content, ContentKind, Cost, Level, Text
 
 DAY_S = 24 * 3600
+
+
+class WireKey(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    key: FilledSecret
+    served_at: HttpAddress | None = None
 
 
 class WireConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     secret: SecretStr
+    spare: tuple[SecretStr, ...] = ()
+    token: FilledSecret | None = None
+    keys: tuple[WireKey, ...] = ()
+    colour: Literal["red", "blue"] = "red"
+    api_base: HttpAddress = "https://api.wire.example"
+    #: Makes the probe speak to the platform.
+    calls_home: bool = False
 
 
 class WireConnector(Connector):
     """`{"events": [{"id": …, "from": …, "text": …}]}` in; what goes out is kept in `sent`."""
 
-    def __init__(self, config: WireConfig) -> None:
-        self._secret = config.secret.get_secret_value()
+    def __init__(self, services: Services[WireConfig]) -> None:
+        self._services = services
+        self._secret = services.config.secret.get_secret_value()
         self.sent: list[OutboundMessage] = []
         self.signals: list[Signal] = []
         #: Words with which the platform refuses everything, None while it does not.
@@ -79,6 +99,14 @@ class WireConnector(Connector):
             parts=tuple(AcceptedPart(external_id=f"w-{message.key}-{n}") for n, _ in enumerate(message.parts))
         )
 
+    async def probe(self) -> Health:
+        config = self._services.config
+        if self._secret == "refused":
+            raise SignInNeeded("The platform refuses the secret.")
+        if config.calls_home:
+            await self._services.http.get(f"{config.api_base}/me")
+        return Health(state="connected", summary="All is well.", title="Wire shop", quota_left=7)
+
     async def signal(self, signal: Signal) -> None:
         self.signals.append(signal)
 
@@ -104,6 +132,8 @@ def _item(event: dict[str, Any]) -> Item:
             return MessageEdited(**common, external_id=event["of"], content=Text(text=event["text"]))
         case "recall":
             return MessageRecalled(**common, external_id=event["of"])
+        case "link":
+            return IdentityLinked(**common, other=Address(external_id=event["other"]))
         case _:
             return ContactActed(**common, act=Act(kind), reachable=kind != "unfollow")
 
@@ -138,8 +168,15 @@ MUTE = Channel(
 
 
 def _build(services: Services[Any]) -> Connector:
-    return WireConnector(services.config)
+    return WireConnector(services)
 
 
-WIRE_CONNECTOR = ConnectorSpec(name="wire", title={"en": "Wire"}, config=WireConfig, channels=(WIRE,), build=_build)
+WIRE_CONNECTOR = ConnectorSpec(
+    name="wire",
+    title={"en": "Wire"},
+    config=WireConfig,
+    channels=(WIRE,),
+    build=_build,
+    hosts=("api.wire.example", "*.keys.wire.example"),
+)
 MUTE_CONNECTOR = ConnectorSpec(name="mute", title={"en": "Mute"}, config=WireConfig, channels=(MUTE,), build=_build)

@@ -228,6 +228,47 @@ def _drop_at_stop(_value: str) -> None:
 
 
 #: Name → what it breaks.
+
+
+def _no_client_limits(_value: str) -> None:
+    """No fault: visitors may write as often as they like."""
+    from trunkline.hosted.limiting import Limiter
+
+    Limiter.take = lambda self, name, who, amount=1.0: None  # type: ignore[method-assign]  # tests only
+
+
+def _read_then_listen(_value: str) -> None:
+    """Read the log first and begin to listen afterwards: what is committed between the two is lost."""
+    from trunkline.hosted.hub import Line
+    from trunkline.hosted.reading import read_changes, threads_of
+
+    async def late(self: Line) -> Any:
+        upto = self._hub.house.feed.last_seq
+        async with self._hub.house.store.read() as connection:
+            threads = [row.id for row in await threads_of(connection, self.holder)]
+            rows = await read_changes(connection, threads, self.seq, upto, 10_000)
+        for row in rows:
+            self.seq = row.seq
+            yield row
+        await asyncio.sleep(0.02)
+        self._hub.attach(self, frozenset(threads))
+
+    Line._catch_up = late  # type: ignore[method-assign]  # that is the fault
+
+
+def _one_send_at_a_time(_value: str) -> None:
+    """Wait for each socket in turn, as a loop does that awaits its sends."""
+    from aiohttp import web
+
+    send, turn = web.WebSocketResponse.send_frame, asyncio.Lock()
+
+    async def in_turn(self: web.WebSocketResponse, *given: Any, **more: Any) -> None:
+        async with turn:
+            await send(self, *given, **more)
+
+    web.WebSocketResponse.send_frame = in_turn  # type: ignore[method-assign,assignment]  # that is the fault
+
+
 SEEDS: dict[str, Seed] = {
     "ack_first": _ack_first,
     "answer_anyway": _answer_anyway,
@@ -238,10 +279,13 @@ SEEDS: dict[str, Seed] = {
     "heartbeat_s": _heartbeat_s,
     "lease_ms": _lease_ms,
     "max_pages": _max_pages,
+    "no_client_limits": _no_client_limits,
     "no_fencing": _no_fencing,
     "no_key": _no_key,
     "no_lock": _no_lock,
     "no_quarantine": _no_quarantine,
+    "one_send_at_a_time": _one_send_at_a_time,
+    "read_then_listen": _read_then_listen,
     "stumble": _stumble,
     "unbounded_queue": _unbounded_queue,
 }

@@ -186,7 +186,7 @@ def _at(event: Event) -> int:
 
 def _key(event: Event) -> str:
     """Return LINE's id of the event or, for old payloads, a digest of what stays when it is sent again."""
-    if "webhookEventId" in event:
+    if event.get("webhookEventId"):
         return cast("str", event["webhookEventId"])
     return _digest({name: event[name] for name in event if name not in {"deliveryContext", "replyToken"}})
 

@@ -21,7 +21,12 @@ def _listed(value: Any) -> Any:
 
 #: A secret that a blank cannot stand for: a check against a blank key proves nothing.
 FilledSecret = Annotated[SecretStr, AfterValidator(_filled)]
-#: The beginning of addresses, kept without a slash at its end.
-HttpAddress = Annotated[str, Field(pattern=r"^https?://[^/\s]+"), AfterValidator(lambda url: url.rstrip("/"))]
+#: The beginning of addresses, kept without a slash at its end. By its format in the schema, what people fill in is
+#: checked against the connector's own hosts.
+HttpAddress = Annotated[
+    str,
+    Field(pattern=r"^https?://[^/\s]+", json_schema_extra={"format": "uri"}),
+    AfterValidator(lambda url: url.rstrip("/")),
+]
 #: Before `Annotated[tuple[X, ...], OneOrMany]`: one value may be written without a list.
 OneOrMany = BeforeValidator(_listed)

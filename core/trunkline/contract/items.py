@@ -92,6 +92,8 @@ class ThreadItem(Item, frozen=True, kw_only=True):
     reply: ReplyCredential | None = None
     #: False where the platform forbids an answer to this very event (another app holds the thread).
     may_reply: bool = True
+    #: Which of the connector's channels it came by, where one account has several; None for the account's own.
+    channel: str | None = None
 
 
 class MessageReceived(ThreadItem, frozen=True, kw_only=True):

@@ -53,6 +53,10 @@ class ConnectorSpec(msgspec.Struct, frozen=True, kw_only=True):
     docs: str = ""
     #: "package.module:factory" of the connector's simulator, for the demo and the tests.
     simulator: str | None = None
+    #: Builds the pages of a hosted connector: `trunkline.hosted.Pages` → aiohttp application. Mounted at `pages_at`.
+    pages: Callable[[Any], Any] | None = None
+    #: Where its pages are, "/widget"; no two connectors may have the same.
+    pages_at: str = ""
 
     def channel(self, code: str) -> Channel:
         """Return the channel with this code; KeyError if the connector has none."""
@@ -99,6 +103,8 @@ class ApplicationSpec(msgspec.Struct, frozen=True, kw_only=True):
     migrations: str | None = None
     #: Adds HTTP routes to the root: (aiohttp application, house, application) → None.
     routes: Callable[[Any, Any, Any], None] | None = None
+    #: Adds calls for customers below /client/v1: (`trunkline.hosted.calls.ClientCalls`, house, application) → None.
+    client_routes: Callable[[Any, Any, Any], None] | None = None
     #: A Typer application mounted under its name: "package.module:cli".
     commands: str | None = None
     #: Kinds of events that `consume` is called with; empty for all.

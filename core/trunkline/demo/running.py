@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trunkline.demo.company import play
 from trunkline.demo.page import Phone, add_demo_page
@@ -53,7 +53,7 @@ async def demo(listen: str | None = None, *, say: Callable[[str], object] = prin
         loop.add_signal_handler(number, stopping.set)
     async with run_demo(listen) as running:
         say(f"\nThe demo runs. Open this address:\n\n  {running.address}/\n")
-        say("Customers write on the phone at the left; answer them in the inbox at the right.")
+        say("Customers write at the left, each in their place; answer them in the inbox at the right.")
         say("Press Ctrl-C to end it; nothing is kept.\n")
         await stopping.wait()
 
@@ -75,10 +75,10 @@ async def run_demo(listen: str | None = None, *, script: bool = True) -> AsyncIt
         inbox = doors[0][1] if doors else "/inbox/"
         add_page = functools.partial(add_demo_page, phones=phones, inbox=inbox)
         address = await stack.enter_async_context(serve_house(house, address, add_routes=add_page))
-        for name, simulator in simulators.items():
+        for scene, (name, simulator) in enumerate(simulators.items()):
             simulator.webhook_url = f"{address}/webhooks/demo-{name}"
             if script:
-                task = asyncio.create_task(play(simulator), name=f"demo-{name}")
+                task = asyncio.create_task(play(simulator, scene), name=f"demo-{name}")
                 stack.push_async_callback(_end, task)
         yield Demo(address, house, simulators, doors)
 
@@ -102,7 +102,7 @@ async def _simulators(registry: Registry, stack: contextlib.AsyncExitStack) -> d
 
 
 def _configuration(folder: Path, simulators: dict[str, Simulator], address: str) -> str:
-    """Return the demo's trunkline.toml; JSON's strings, numbers and lists are TOML's too."""
+    """Return the demo's trunkline.toml."""
     hosts = [simulator.url.partition("//")[2] for simulator in simulators.values()]
     lines = [
         "[server]",
@@ -116,8 +116,18 @@ def _configuration(folder: Path, simulators: dict[str, Simulator], address: str)
     ]
     for name, simulator in simulators.items():
         lines += ["[[accounts]]", f'id = "demo-{name}"', f'connector = "{name}"', "[accounts.settings]"]
-        lines += [f"{key} = {json.dumps(value)}" for key, value in simulator.settings().items()]
+        lines += [f"{key} = {_toml(value)}" for key, value in simulator.settings().items()]
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML writes it; JSON's strings, numbers and words are TOML's too."""
+    if isinstance(value, dict):
+        inner = ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items())
+        return f"{{ {inner} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

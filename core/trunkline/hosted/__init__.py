@@ -1,0 +1,17 @@
+"""Hosted channels: the visitor protocol, and the class that a connector of ours extends.
+
+Importing this room costs nothing: the door itself (`trunkline.hosted.door`) is loaded when it is opened.
+"""
+
+from __future__ import annotations
+
+from trunkline.hosted.connector import (
+    Client,
+    HostedConnector,
+    IdentityKey,
+    IdentityMode,
+    IdentityPolicy,
+    Pages,
+)
+
+__all__ = ["Client", "HostedConnector", "IdentityKey", "IdentityMode", "IdentityPolicy", "Pages"]

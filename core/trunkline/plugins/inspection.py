@@ -15,6 +15,7 @@ from trunkline.errors import ContractError
 __all__ = ["applications_in", "connectors_in"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_PLACE = re.compile(r"/[a-z][a-z0-9-]{0,39}")
 
 
 def connectors_in(answer: Any) -> Sequence[ConnectorSpec]:
@@ -63,6 +64,7 @@ def _about_connector(spec: Any) -> Iterator[str]:
         return
     for channel in spec.channels:
         yield from _about_channel(channel)
+    yield from _about_pages(spec)
     codes = [channel.code for channel in spec.channels]
     if len(set(codes)) != len(codes):
         yield f"two of its channels have one code: {', '.join(codes)}"
@@ -81,10 +83,20 @@ def _about_channel(channel: Any) -> Iterator[str]:
         yield f"the channel {channel.code} declares {_kind(declared)} instead of Capabilities"
 
 
+def _about_pages(spec: Any) -> Iterator[str]:
+    if spec.pages is None:
+        return
+    if not callable(spec.pages):
+        yield "pages must be a function"
+    if not _PLACE.fullmatch(str(spec.pages_at)):
+        yield 'pages_at must say where its pages are, such as "/widget"'
+
+
 def _about_application(spec: Any) -> Iterator[str]:
     yield from _about_any(spec)
-    if spec.routes is not None and not callable(spec.routes):
-        yield "routes must be a function"
+    for name in ("routes", "client_routes"):
+        if getattr(spec, name) is not None and not callable(getattr(spec, name)):
+            yield f"{name} must be a function"
 
 
 def _about_any(spec: Any) -> Iterator[str]:

@@ -9,8 +9,9 @@ from trunkline.service.worker import Worker
 if TYPE_CHECKING:
     from trunkline.contract import Clock
     from trunkline.service.accounts import Accounts
+    from trunkline.service.house import House
 
-__all__ = ["AccountWatch"]
+__all__ = ["AccountRefresh", "AccountWatch"]
 
 _WELL_MS = 3600 * 1000
 _ILL_MS = 5 * 60 * 1000
@@ -36,3 +37,17 @@ class AccountWatch(Worker):
                 pause = _WELL_MS if health.state == "connected" else _ILL_MS
                 self._due[account.id] = self.clock.now_ms() + pause
         return min(self._due.values(), default=None)
+
+
+class AccountRefresh(Worker):
+    """Takes over what was changed in the table; woken by every process that changes an account."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__("accounts", house.clock)
+        self._house = house
+
+    async def step(self) -> int | None:
+        """Look at the table."""
+        await self._house.accounts.refresh()
+        self._house.metrics.know(self._house.accounts.all())
+        return None

@@ -7,8 +7,7 @@ configuration file are locked: they are written to the table at every start and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from trunkline.contract import Capabilities, Channel, Clock, Connector, Connecto
 from trunkline.errors import ContractError, SignInNeeded, TrunklineError
 from trunkline.log import get_logger, keep_secret, redact
 from trunkline.plugins import Registry
+from trunkline.service.account_closing import close_connector, retire_connector
 from trunkline.service.account_rows import GONE, AccountRow, note_state, sync_rows
 from trunkline.service.secret_box import SecretBox
 from trunkline.settings import Settings, resolve_account, secrets_of
@@ -46,7 +46,6 @@ NOTHING = Capabilities(receives={}, sends={})
 log = get_logger("accounts")
 
 PROBE_TIMEOUT_S = 10.0
-_CLOSE_TIMEOUT_S = 5.0
 #: What a probe may say about an account.
 _PROBED = frozenset({"connected", "sign_in_needed", "failing"})
 
@@ -78,6 +77,8 @@ class Account:
     spec: ConnectorSpec | None = None
     channel_spec: Channel | None = None
     config: BaseModel | None = field(default=None, repr=False)
+    #: Its settings as the table has them; None for one of the file.
+    sealed: bytes | None = field(default=None, repr=False)
     connector: Connector | None = field(default=None, repr=False)
     http: httpx2.AsyncClient | None = field(default=None, repr=False)
 
@@ -100,12 +101,20 @@ class Accounts:
     clock: Clock
     client: Callable[[ConnectorSpec, Account], httpx2.AsyncClient]
     tokens: Callable[[str], TokenCache]
+    #: Told the id of an account that was built anew.
+    on_replaced: Callable[[str], None] | None = None
     _accounts: dict[str, Account] = field(default_factory=dict, init=False, repr=False)
+    _refreshing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    _retired: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     def get(self, account_id: str) -> Account | None:
         """Return an account that is in use, None if it is unknown or switched off."""
         account = self._accounts.get(account_id)
         return account if account is not None and account.state != "disabled" else None
+
+    def find(self, account_id: str) -> Account | None:
+        """Return an account, also one that is switched off."""
+        return self._accounts.get(account_id)
 
     def all(self) -> list[Account]:
         """Return every account in the order of their ids, those that are switched off too."""
@@ -126,6 +135,37 @@ class Accounts:
         gone = [self._gone(row) for row in rows.values() if row.locked and row.id not in {a.id for a in written}]
         self._accounts = {account.id: account for account in (*gone, *found)}
         self.store.writer.listen(self._on_commit)
+
+    async def refresh(self) -> None:
+        """Take over accounts that were made or changed in the table, by this process or another."""
+        async with self._refreshing:
+            for row in await self._rows():
+                known = self._accounts.get(row.id)
+                if row.locked or (known is not None and known.locked):
+                    continue
+                if known is None or _differs(known, row):
+                    self._replace(known, row)
+                else:
+                    known.state, known.reason = row.state, row.reason
+
+    async def trial(self, account_id: str, spec: ConnectorSpec, config: BaseModel) -> Connector | None:
+        """Build a connector, close it again, and return it to be looked at; None when it cannot be built."""
+        account = Account(account_id, spec.name, "", "", locked=False, spec=spec, config=config)
+        account.http = self.client(spec, account)
+        build_connector(account, account.http, self.clock, self.tokens(account_id))
+        await close_account(account)
+        return account.connector
+
+    def _replace(self, known: Account | None, row: AccountRow) -> None:
+        account = self._kept(row)
+        self._build(account, None)
+        self._accounts[row.id] = account
+        if self.on_replaced is not None:
+            self.on_replaced(row.id)
+        if known is not None:
+            task = asyncio.create_task(retire_connector(known.connector, known.http), name="account-retire")
+            self._retired.add(task)
+            task.add_done_callback(self._retired.discard)
 
     async def probe(self, account_id: str) -> Health:
         """Ask the platform whether the account works, and remember the answer. Raises nothing."""
@@ -155,6 +195,9 @@ class Accounts:
 
     async def close(self) -> None:
         """Let go of every connector and its connections."""
+        for task in self._retired:
+            task.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
         await asyncio.gather(*(close_account(account) for account in self._accounts.values()))
 
     def _on_commit(self, events: Sequence[LogRow], _wakes: set[str]) -> None:
@@ -181,7 +224,7 @@ class Accounts:
 
     def _kept(self, row: AccountRow) -> Account:
         """Return an account of the database; whatever is wrong with it is its own."""
-        account = Account(row.id, row.connector, row.channel, row.title or "", locked=False)
+        account = Account(row.id, row.connector, row.channel, row.title or "", locked=False, sealed=bytes(row.settings))
         if row.state == "disabled":
             account.state, account.reason = row.state, row.reason
             return account
@@ -322,16 +365,14 @@ async def probe_account(account: Account) -> Health:
 
 
 async def close_account(account: Account) -> None:
-    """Close the connector, then its client; what that raises no longer matters."""
-    closers: list[Callable[[], Awaitable[None]]] = []
-    if account.connector is not None:
-        closers.append(account.connector.aclose)
-    if account.http is not None:
-        closers.append(account.http.aclose)
-    for close in closers:
-        with suppress(Exception):
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await close()
+    """Let go of an account's connector and its connections."""
+    await close_connector(account.connector, account.http)
+
+
+def _differs(known: Account, row: AccountRow) -> bool:
+    """Whether an account must be built anew to be what its row says."""
+    told = (row.title or "", row.channel, bytes(row.settings), row.state == "disabled")
+    return (known.title, known.channel, known.sealed, known.state == "disabled") != told
 
 
 def _remember(account: Account, row: AccountRow) -> None:

@@ -32,11 +32,17 @@ class AccountFacts(msgspec.Struct, frozen=True):
 
     id: str
     channel: Channel
+    #: The other channels of its connector: a thread may have come by one of them.
+    others: tuple[Channel, ...] = ()
 
     @property
     def title(self) -> str:
         """The channel's English title."""
         return self.channel.title["en"]
+
+    def title_of(self, code: str) -> str:
+        """The English title of one of the connector's channels."""
+        return next((channel.title["en"] for channel in self.others if channel.code == code), self.title)
 
 
 class Arrival(msgspec.Struct, kw_only=True):
@@ -80,6 +86,8 @@ class ThreadState(msgspec.Struct, kw_only=True):
     identity_id: str
     contact_name: str | None
     reachable: bool
+    #: Which channel they write by, None for the account's own.
+    channel: str | None
     state: str
     round: int
     assignee_id: str | None
@@ -96,11 +104,12 @@ class ThreadState(msgspec.Struct, kw_only=True):
 
     def snapshot(self) -> ThreadSnapshot:
         """Return the thread as the inbox shows it."""
+        channel = self.channel or self.account.channel.code
         return ThreadSnapshot(
             id=self.id,
             account_id=self.account.id,
-            channel=self.account.channel.code,
-            channel_title=self.account.title,
+            channel=channel,
+            channel_title=self.account.title_of(channel),
             contact=ContactSnapshot(self.contact_id, self.contact_name),
             state=self.state,
             round=self.round,
@@ -121,6 +130,7 @@ _THREAD = (
     "id",
     "contact_id",
     "identity_id",
+    "channel",
     "state",
     "round",
     "assignee_id",
@@ -175,6 +185,7 @@ _SAVE_THREAD = Prepared(
                 "first_unanswered_at",
                 "unread",
                 "preview",
+                "channel",
             )
         }
     )
@@ -194,6 +205,8 @@ class WorkingSet:
         self.messages: list[tuple[Any, ...]] = []
         self.credentials: list[tuple[Any, ...]] = []
         self.media: list[tuple[Any, ...]] = []
+        #: Stored files that messages of this group took: id → their row.
+        self.taken: dict[str, Any] = {}
 
     def keep_raw(self, arrivals: Iterable[Arrival], outcomes: dict[str, tuple[str, str | None, str | None]]) -> None:
         """Write the raw requests with their outcome: (state, reason, error)."""
@@ -291,7 +304,7 @@ class WorkingSet:
         rows = []
         for key, (account, address) in sorted(missing.items(), key=itemgetter(0)):
             person = self.person(account, address)
-            rows.append((*key, new_id(), person.contact_id, person.identity_id, "new", 1, *_FRESH, self.now))
+            rows.append((*key, new_id(), person.contact_id, person.identity_id, None, "new", 1, *_FRESH, self.now))
         new = self.tx.insert_new(schema.thread, rows, _NEW_THREAD, ("id",))
         self._read_threads(missing)
         for key in missing:
@@ -378,4 +391,5 @@ def _thread_values(thread: ThreadState) -> dict[str, Any]:
         "first_unanswered_at": thread.first_unanswered_at,
         "unread": thread.unread,
         "preview": None if thread.preview is None else _encode(thread.preview).decode(),
+        "channel": thread.channel,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -32,6 +32,8 @@ _MOST_FRAMES = 256
 _MOST_BYTES = 8 * 1024 * 1024
 _PAGE = 500
 _AGAIN_S = 0.5
+#: What may wait for a reader before it is told no more than events: moments are worth nothing late.
+_MOST_ASIDE = 32
 _e = schema.event.c
 
 _encoder = msgspec.json.Encoder()
@@ -75,26 +77,30 @@ def _frame(rows: Sequence[LogRow]) -> Frame:
     return Frame(first, last, rows, _encoder.encode(_FrameBody(last, [event_snapshot(row) for row in rows])))
 
 
-async def read_log(connection: AsyncConnection, after: int, *, upto: int | None = None) -> list[LogRow]:
+async def read_log(
+    connection: AsyncConnection, after: int, *, upto: int | None = None, limit: int = _PAGE
+) -> list[LogRow]:
     """Return at most one page of the log after `after`, oldest first."""
     query = select(*(_e[name] for name in LogRow.__struct_fields__)).where(_e.seq > after)
     if upto is not None:
         query = query.where(_e.seq <= upto)
-    found = await connection.execute(query.order_by(_e.seq).limit(_PAGE))
+    found = await connection.execute(query.order_by(_e.seq).limit(limit))
     return [LogRow(*row) for row in found.fetchall()]
 
 
 class Subscription:
     """One reader. Iterating yields frames; it ends when the feed closes or the reader was too slow."""
 
-    def __init__(self, feed: Feed, cursor: int) -> None:
-        self._feed, self._cursor = feed, cursor
+    def __init__(self, feed: Feed, cursor: int, write: Callable[[bytes], bool] | None) -> None:
+        self._feed, self._cursor, self._write = feed, cursor, write
         #: What was committed up to here is read from the log; what comes later is pushed.
         self._pushed_from = feed.last_seq
-        self._queue: deque[Frame] = deque()
+        self._queue: deque[Frame | bytes] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
         self._closed = False
+        #: True while everything was handed on and the iteration waits.
+        self._idle = False
         #: True when this reader was cut off because it was too slow.
         self.evicted = False
 
@@ -104,14 +110,16 @@ class Subscription:
         while True:
             while self._queue:
                 frame = self._queue.popleft()
-                self._bytes -= len(frame.body)
-                unseen = self._unseen(frame)
+                self._bytes -= _size(frame)
+                unseen = frame if isinstance(frame, bytes) else self._unseen(frame)
                 if unseen is not None:
                     yield unseen
             if self._closed:
                 return
             self._filled.clear()
+            self._idle = True
             await self._filled.wait()
+            self._idle = False
 
     @property
     def queued_bytes(self) -> int:
@@ -120,12 +128,27 @@ class Subscription:
 
     def push(self, frame: Frame) -> None:
         """Hand over a frame; never waits."""
+        if self._idle and not self._queue and self._write is not None:
+            unseen = self._unseen(frame)
+            if unseen is not None and not self._write(unseen):
+                self._put(unseen)
+            return
         if len(self._queue) >= _MOST_FRAMES or self._bytes + len(frame.body) > _MOST_BYTES:
             self.evicted = True
             self.close()
             return
         self._queue.append(frame)
         self._bytes += len(frame.body)
+        self._filled.set()
+
+    def interject(self, body: bytes) -> None:
+        """Hand over a frame that is no part of the log, in its place among the others; a slow reader misses it."""
+        if not self._closed and len(self._queue) < _MOST_ASIDE:
+            self._put(body)
+
+    def _put(self, body: bytes) -> None:
+        self._queue.append(body)
+        self._bytes += len(body)
         self._filled.set()
 
     def close(self) -> None:
@@ -156,6 +179,10 @@ class Subscription:
         return _frame([row for row in frame.rows if row.seq > seen]).body
 
 
+def _size(frame: Frame | bytes) -> int:
+    return len(frame if isinstance(frame, bytes) else frame.body)
+
+
 class Feed:
     """Fans the log out to subscriptions."""
 
@@ -164,6 +191,7 @@ class Feed:
         #: The newest event that was handed out.
         self.last_seq = 0
         self._subscriptions: set[Subscription] = set()
+        self._taps: list[Callable[[Sequence[LogRow]], None]] = []
         self._target = 0
         self._filling: asyncio.Task[None] | None = None
 
@@ -181,11 +209,23 @@ class Feed:
         for subscription in list(self._subscriptions):
             subscription.close()
 
-    def subscribe(self, cursor: int) -> Subscription:
-        """Begin to listen after `cursor`; a cursor of the future begins now."""
-        subscription = Subscription(self, min(cursor, self.last_seq))
+    def subscribe(self, cursor: int, write: Callable[[bytes], bool] | None = None) -> Subscription:
+        """Begin to listen after `cursor`; a cursor of the future begins now.
+
+        `write` saves a reader that has read everything the way through its task: it hands a frame on at once, or
+        returns False without waiting, and then the frame comes by the iteration.
+        """
+        subscription = Subscription(self, min(cursor, self.last_seq), write)
         self._subscriptions.add(subscription)
         return subscription
+
+    def tap(self, callback: Callable[[Sequence[LogRow]], None]) -> Callable[[], None]:
+        """Call `callback` with all that is handed out, in order and without gaps; it must neither wait nor fail.
+
+        Returns the way to stop.
+        """
+        self._taps.append(callback)
+        return lambda: self._taps.remove(callback)
 
     @property
     def queued_bytes(self) -> int:
@@ -232,3 +272,5 @@ class Feed:
             frame = _frame(rows)
             for subscription in list(self._subscriptions):
                 subscription.push(frame)
+        for tap in self._taps:
+            tap(rows)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trunkline.service.intake import Intake
     from trunkline.service.media import MediaStore
     from trunkline.service.metrics import Metrics
+    from trunkline.service.moments import Moments
     from trunkline.service.outbox import Outbox
     from trunkline.service.secret_box import SecretBox
     from trunkline.service.vitals import Vitals
@@ -37,6 +38,7 @@ class House:
     outbox: Outbox
     media: MediaStore
     feed: Feed
+    moments: Moments
     metrics: Metrics
     vitals: Vitals
     #: Background workers by the name that `tx.wake` uses; the outbox among them.

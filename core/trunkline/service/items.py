@@ -63,6 +63,7 @@ _REMOVE_MEDIA = Prepared(
 def _received(work: WorkingSet, arrival: Arrival, item: MessageReceived) -> None:
     thread = work.thread(arrival.account, item.thread_key)
     author = work.person(arrival.account, item.member or item.contact)
+    thread.channel = item.channel or thread.channel
     said = Said(
         direction="in",
         author_kind=AuthorKind.CONTACT,

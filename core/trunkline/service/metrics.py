@@ -24,7 +24,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import BigInteger, Select, cast, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from trunkline.clock import monotonic
@@ -32,6 +32,7 @@ from trunkline.contract import Clock
 from trunkline.errors import TrunklineError
 from trunkline.log import get_logger
 from trunkline.service.accounts import Account
+from trunkline.service.search import CURSOR
 from trunkline.store import Store, schema
 
 __all__ = ["Metrics"]
@@ -57,6 +58,8 @@ _BACKLOG = select(_delivery.c.state, func.count(), func.min(_delivery.c.created_
 _OUTBOX = _BACKLOG.group_by(_delivery.c.state)
 _QUARANTINE = select(func.count()).select_from(_raw).where(_QUARANTINED)
 _OPEN = select(func.count()).select_from(_breaker).where(_breaker.c.state == "open")
+_INDEXED = select(cast(schema.cursor.c.position, BigInteger)).where(schema.cursor.c.name == CURSOR).scalar_subquery()
+_SEARCH_LAG = select(func.coalesce(func.max(schema.event.c.seq), 0) - func.coalesce(_INDEXED, 0))
 _TOKENS = select(_token.c.account_id, func.min(_token.c.expires_at)).group_by(_token.c.account_id)
 
 
@@ -96,6 +99,7 @@ class Metrics:
         self.ws_connections = self._gauge("ws_connections", "Open live feeds", "kind")
         self.ws_evicted = self._counter("ws_evicted", "Live feeds closed by us", "reason")
         self.ws_queue_bytes = self._gauge("ws_queue_bytes", "Bytes that wait for slow readers")
+        self.search_lag = self._gauge("search_lag_events", "Events that the search has not read yet")
         self.live_delay = self._histogram("live_delay_seconds", "From the commit to the agents' feed", _LIVE)
 
     def _machine(self) -> None:
@@ -172,6 +176,7 @@ class Metrics:
                 return list((await connection.execute(statement)).all())
 
             outbox, tokens = await rows(_OUTBOX), await rows(_TOKENS)
+            self.search_lag.set((await rows(_SEARCH_LAG))[0][0])
             self.quarantined.set((await rows(_QUARANTINE))[0][0])
             self.breaker_open.set((await rows(_OPEN))[0][0])
         for gauge in (self.outbox_messages, self.outbox_oldest, self.token_expires):

@@ -23,7 +23,7 @@ from trunkline.log import get_logger
 from trunkline.service.addresses import refusal
 from trunkline.service.transport import MAX_RESPONSE, Transport
 
-__all__ = ["EgressRefused", "build_client", "build_open_client", "classify"]
+__all__ = ["EgressRefused", "build_client", "build_open_client", "classify", "may_reach"]
 
 log = get_logger("service")
 
@@ -80,11 +80,14 @@ class _Gate(msgspec.Struct, frozen=True, kw_only=True):
 
     def check(self, request: httpx2.Request) -> None:
         """Check all that can be told without a resolver: aiohttp skips it for literal addresses."""
-        url = request.url
-        host, port = _plain(url.raw_host.decode("ascii")), url.port or _PORTS.get(url.scheme, 0)
+        host, port = _target(request.url)
         reason = self._reason(request, host, port)
         if reason is not None:
             raise self.refuse(reason, host)
+
+    def passes(self, request: httpx2.Request) -> bool:
+        """Whether `check` would let this request pass."""
+        return self._reason(request, *_target(request.url)) is None
 
     def check_answers(self, host: str, port: int, answers: Sequence[ResolveResult]) -> None:
         """Refuse a name as a whole if one of its addresses is not public."""
@@ -125,6 +128,10 @@ class _Gate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _PORTS = {"https": 443, "http": 80}
+
+
+def _target(url: httpx2.URL) -> tuple[str, int]:
+    return _plain(url.raw_host.decode("ascii")), url.port or _PORTS.get(url.scheme, 0)
 
 
 def _plain(host: str) -> str:
@@ -215,7 +222,21 @@ def build_client(
         EgressRefused: the address is not allowed.
         httpx2.TransportError: see `classify`.
     """
-    gate = _Gate(
+    gate = _platform_gate(hosts, allow_hosts, on_refused)
+    return _client(gate, timeout_s, max_response, resolver=resolver)
+
+
+def may_reach(url: str, hosts: Sequence[str], allow_hosts: Sequence[str] = ()) -> bool:
+    """Whether a client of `build_client` would speak to this address, as far as that can be told without a resolver."""
+    try:
+        request = httpx2.Request("GET", url)
+        return _platform_gate(hosts, allow_hosts, None).passes(request)
+    except (httpx2.InvalidURL, UnicodeError, ValueError):
+        return False
+
+
+def _platform_gate(hosts: Sequence[str], allow_hosts: Sequence[str], on_refused: Callable[[str], None] | None) -> _Gate:
+    return _Gate(
         allowed=_parse_allowed(allow_hosts),
         hosts=tuple(hosts),
         schemes=frozenset({"https"}),
@@ -224,7 +245,6 @@ def build_client(
         whose="account",
         on_refused=on_refused,
     )
-    return _client(gate, timeout_s, max_response, resolver=resolver)
 
 
 def build_open_client(

@@ -46,6 +46,7 @@ _COLUMNS = (
     identity.c.external_id,
     identity.c.kind,
     identity.c.contact_id,
+    identity.c.name,
     identity.c.profile,
 )
 
@@ -191,7 +192,8 @@ def _store_profile(tx: Transaction, row: Any, found: tuple[Profile | None, str |
     tx.execute(update(identity).where(identity.c.id == row.id).values(**values))
     before = tx.execute(select(contact).where(contact.c.id == row.contact_id)).one()
     after = {
-        "name": profile.name or before.name,
+        # A name that differs from the platform's was chosen by an agent, and stays.
+        "name": (profile.name or before.name) if before.name in {None, row.name} else before.name,
         "avatar_id": picture_id if profile.picture_url else None,
         "language": profile.language or before.language,
     }

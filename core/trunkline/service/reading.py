@@ -50,11 +50,12 @@ def thread_row_snapshot(
     row: Any, facts: AccountFacts, windows: dict[str, Open], avatar: dict[str, Any] | None, now: int
 ) -> ThreadSnapshot:
     """Return the snapshot of one row of `thread_query`."""
+    channel = row.channel or facts.channel.code
     return ThreadSnapshot(
         id=row.id,
         account_id=row.account_id,
-        channel=facts.channel.code,
-        channel_title=facts.title,
+        channel=channel,
+        channel_title=facts.title_of(channel),
         contact=ContactSnapshot(row.contact_id, row.contact_name, avatar),
         state=row.state,
         round=row.round,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from sqlalchemy import bindparam
 
 from trunkline.clock import to_text
 from trunkline.model import Actor, ActorKind, AuthorKind, Content, Media, Unsupported, media_of, new_id
 from trunkline.service.quotes import find_quoted
-from trunkline.service.snapshots import MessageSnapshot, decode, preview_of, with_media
+from trunkline.service.snapshots import MessageSnapshot, decode, media_snapshot, preview_of, with_media
+from trunkline.store import Prepared, schema
 
 if TYPE_CHECKING:
     from trunkline.contract import ReplyCredential
@@ -77,7 +79,11 @@ def say(work: WorkingSet, arrival: Arrival, thread: ThreadState, said: Said) -> 
         "message_received" if said.direction == "in" else "reply_sent",
         actor=Actor(_ACTORS[said.author_kind], said.author_id, said.author_name),
         at=work.now,
-        payload={"message": _snapshot(work, arrival, thread, said), "thread": thread.snapshot()},
+        payload={
+            "message": _snapshot(work, arrival, thread, said),
+            "thread": thread.snapshot(),
+            "external_id": said.external_id,
+        },
         thread_id=thread.id,
     )
 
@@ -133,7 +139,7 @@ def _snapshot(work: WorkingSet, arrival: Arrival, thread: ThreadState, said: Sai
         position=said.position,
         direction=said.direction,
         author={"kind": said.author_kind.value, "id": said.author_id, "name": said.author_name},
-        content=msgspec.Raw(said.encoded) if plain else with_media(decode.decode(said.encoded), {}),
+        content=msgspec.Raw(said.encoded) if plain else with_media(decode.decode(said.encoded), _known(work, said)),
         quick_replies=[],
         reply_to=None if said.quotes is None else find_quoted(work.tx, thread.account.id, said.quotes),
         at=to_text(work.now),
@@ -158,8 +164,34 @@ def _adopt_media(work: WorkingSet, thread: ThreadState, said: Said) -> Content:
         if medium.source is not None:
             adopted[id(medium)] = mine = msgspec.structs.replace(medium, id=new_id())
             work.media.append(_media_row(work, thread, said.id, mine))
+        elif medium.id is not None:
+            _take(work, thread, said, medium.id)
     replaced: Content = _replace_media(said.content, adopted)
     return replaced
+
+
+_m = schema.media.c
+#: A file that was uploaded before the message came; it is taken once.
+_TAKE = Prepared(
+    schema.media.update()
+    .where(_m.id == bindparam("medium"), _m.account_id == bindparam("account"), _m.message_id.is_(None))
+    .values(message_id=bindparam("message"), thread_id=bindparam("thread"))
+    .returning(*_m)
+)
+_Medium: Any = msgspec.defstruct("_Medium", [(str(column.name), Any) for column in _m], frozen=True)
+
+
+def _take(work: WorkingSet, thread: ThreadState, said: Said, media_id: str) -> None:
+    """Attach a file that is stored already; one that has a message already stays with it."""
+    values = {"medium": media_id, "account": thread.account.id, "message": said.id, "thread": thread.id}
+    for row in work.tx.run(_TAKE, values):
+        work.taken[media_id] = _Medium(*row)
+
+
+def _known(work: WorkingSet, said: Said) -> dict[str, dict[str, Any]]:
+    """Return what is shown of the files that were stored before their message."""
+    rows = (work.taken.get(medium.id or "") for medium in media_of(said.content))
+    return {row.id: media_snapshot(row) for row in rows if row is not None}
 
 
 def _media_row(work: WorkingSet, thread: ThreadState, message_id: str, medium: Media) -> tuple[Any, ...]:

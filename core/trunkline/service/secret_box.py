@@ -38,6 +38,7 @@ class SecretBox:
         if not keys:
             raise ConfigError("A secret key is needed to keep secrets at rest.")
         self._ids = [_key_id(key) for key in keys]
+        self._roots = [key.encode() for key in keys]
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     @property
@@ -62,6 +63,10 @@ class SecretBox:
         if all_secret:
             keep_secret(*_texts(value))
         return value
+
+    def derive(self, purpose: str) -> tuple[bytes, ...]:
+        """Return keys for one purpose, one of each of ours: the first signs, any of them is believed."""
+        return tuple(hmac.digest(root, b"trunkline:" + purpose.encode(), "sha256") for root in self._roots)
 
     def rotate(self, sealed: bytes) -> bytes:
         """Return the same value sealed with the first key; the very same bytes if it already is."""

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 from sqlalchemy import select
 
-from trunkline.contract import Extra, Signal
+from trunkline.contract import Extra, Signal, Transport
 from trunkline.errors import DeliveryError
 from trunkline.log import get_logger
 from trunkline.model import Address, AddressKind
+from trunkline.service.moments import Moment
 from trunkline.store import schema
 
 if TYPE_CHECKING:
     from trunkline.service.house import House
 
-__all__ = ["mark_read", "typing"]
+__all__ = ["SHOWN", "mark_read", "typing"]
 
 log = get_logger("signals")
 
 _TIMEOUT_S = 10.0
+#: Kind of the moment that is a signal to a customer of a hosted account: their sockets may be in any process.
+SHOWN = "shown"
 _m, _t, _i = schema.message.c, schema.thread.c, schema.identity.c
 _EXTRAS = {"typing": Extra.TYPING, "read": Extra.MARK_READ}
 
@@ -58,6 +61,9 @@ async def _signal(house: House, thread_id: str, kind: str, newest: Any) -> bool:
         return False
     if _EXTRAS[kind] not in account.channel_spec.capabilities.extras:
         return False
+    if account.channel_spec.capabilities.receiving.transport is Transport.HOSTED:
+        _show(house, thread_id, kind)
+        return True
     signal = Signal(
         kind=kind,
         to=Address(external_id=row.external_id, kind=AddressKind(row.kind)),
@@ -71,3 +77,10 @@ async def _signal(house: House, thread_id: str, kind: str, newest: Any) -> bool:
     except (DeliveryError, httpx2.TransportError, TimeoutError) as error:
         log.info("signal.failed", account=account.id, kind=kind, error=type(error).__name__)
     return True
+
+
+def _show(house: House, thread_id: str, kind: str) -> None:
+    moment = Moment(
+        kind=SHOWN, thread_id=thread_id, actor_kind="agent", actor_id=None, actor_name=None, details={"signal": kind}
+    )
+    house.moments.tell(moment)

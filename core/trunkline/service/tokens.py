@@ -103,6 +103,11 @@ class Tokens:
         if await self._store.writer.write(drop):
             log.warning("token.refused", account_id=key[0], name=key[1])
 
+    def drop(self, account_id: str) -> None:
+        """Remember no token of an account whose settings changed."""
+        for key in [key for key in self._known if key[0] == account_id]:
+            del self._known[key]
+
     async def aclose(self) -> None:
         """Let renewals that are under way come to their end: what they got is stored."""
         await asyncio.gather(*self._flights.values(), return_exceptions=True)

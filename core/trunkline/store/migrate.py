@@ -43,20 +43,21 @@ class MigrationSet(msgspec.Struct, frozen=True):
 
 def core_migrations() -> MigrationSet:
     """Return the core's own migrations."""
-    return MigrationSet("core", Path(__file__).parent / "migrations", metadata, "0001")
+    return MigrationSet("core", Path(__file__).parent / "migrations", metadata, "0002")
 
 
-def upgrade(engine: Engine, sets: Iterable[MigrationSet]) -> None:
+def upgrade(engine: Engine, sets: Iterable[MigrationSet], *, may_change: bool = True) -> None:
     """Bring every room's tables to this program's version; does nothing when they are there.
 
     Raises:
-        StartRefused: the database cannot be reached, or it was written by a newer program.
+        StartRefused: the database cannot be reached, it was written by a newer program, or it would have to be changed
+            and `may_change` is False.
     """
     try:
         with engine.connect() as connection:
             for migrations in sets:
                 if _current(connection, migrations) != migrations.head:
-                    _run(connection, migrations)
+                    _run(connection, migrations, may_change=may_change)
     except DBAPIError as error:
         words = str(error.orig).strip().split("\n", 1)[0]
         raise StartRefused(f"The database cannot be opened: {words}. Check database.url.") from error
@@ -72,7 +73,7 @@ def _current(connection: Connection, migrations: MigrationSet) -> str | None:
     return str(row[0]) if row else None
 
 
-def _run(connection: Connection, migrations: MigrationSet) -> None:
+def _run(connection: Connection, migrations: MigrationSet, *, may_change: bool) -> None:
     # Imported here because it is needed once in a database's life and costs a tenth of a second at every start.
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
@@ -86,6 +87,9 @@ def _run(connection: Connection, migrations: MigrationSet) -> None:
             "install the newer version again, or restore a backup made before the upgrade."
         )
         raise StartRefused(message)
+    if not may_change:
+        words = f"The schema of {migrations.name} is not that of this version, and database.migrate is false"
+        raise StartRefused(f"{words}: run `trunkline migrate`.")
     _exclusive(connection)
     config.attributes.update(connection=connection, migrations=migrations)
     try:

@@ -18,6 +18,7 @@ from trunkline.store.writer import Writer
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from trunkline.store.notices import Notices
     from trunkline.store.postgres import PostgresBackend
 
 __all__ = ["Store"]
@@ -36,17 +37,22 @@ class Store:
         max_queue: int = 5000,
         busy_timeout_ms: int = 5000,
         migrations: tuple[MigrationSet, ...] = (),
+        may_migrate: bool = True,
     ) -> None:
         self._lock: FileLock | None = None
         self.backend = _backend(url, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms)
         if isinstance(self.backend, SqliteBackend):
             self._lock = FileLock(self.backend.path)
         self.migrations = (core_migrations(), *migrations)
+        self._may_migrate = may_migrate
         self.writer = Writer(self.backend, max_queue=max_queue)
         self._readers: AsyncEngine | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self._listening: tuple[asyncio.Task[None], ...] = ()
+        self._notices: Notices | None = None
         #: Called on the loop when another process committed: (last seq, workers to wake).
         self.on_remote_commit: Callable[[int, set[str]], None] | None = None
+        #: Called on the loop with the notices of all processes, this one's too.
+        self.on_notice: Callable[[str], None] | None = None
 
     @property
     def dialect(self) -> str:
@@ -63,21 +69,26 @@ class Store:
             self._lock.acquire()
         try:
             self._warn_about_version()
-            await asyncio.to_thread(upgrade, self.backend.engine(), self.migrations)
+            await asyncio.to_thread(upgrade, self.backend.engine(), self.migrations, may_change=self._may_migrate)
             self.writer.start()
         except BaseException:
             self._release()
             raise
         self._readers = self.backend.readers()
         if not isinstance(self.backend, SqliteBackend):
-            self._listening = asyncio.create_task(self.backend.listen(self._tell), name="store-listen")
+            self._notices = self.backend.notices()
+            self._listening = (
+                asyncio.create_task(self.backend.listen(self._tell, self._hear), name="store-listen"),
+                asyncio.create_task(self._notices.run(), name="store-notices"),
+            )
 
     async def close(self) -> None:
         """Finish accepted writes and let go of everything."""
-        if self._listening is not None:
-            self._listening.cancel()
+        for task in self._listening:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
+                await task
+        self._listening, self._notices = (), None
         await self.writer.stop()
         if self._readers is not None:
             await self._readers.dispose()
@@ -92,6 +103,11 @@ class Store:
         async with self._readers.connect() as connection:
             yield connection
 
+    def notify(self, notice: str) -> None:
+        """Tell the other processes something that nothing keeps; best effort, never waits. One process has nobody."""
+        if self._notices is not None:
+            self._notices.put(notice)
+
     def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
@@ -104,6 +120,10 @@ class Store:
         seq, _, wakes = payload.partition(" ")
         if self.on_remote_commit is not None:
             self.on_remote_commit(int(seq), set(filter(None, wakes.split(","))))
+
+    def _hear(self, notice: str) -> None:
+        if self.on_notice is not None:
+            self.on_notice(notice)
 
 
 def _backend(url: str, *, synchronous: str, busy_timeout_ms: int) -> SqliteBackend | PostgresBackend:

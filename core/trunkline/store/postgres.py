@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from trunkline.errors import StoreUnavailable
 from trunkline.log import get_logger
 from trunkline.store import schema
+from trunkline.store.notices import NOTICE_CHANNEL, Notices
 from trunkline.store.prepared import Prepared
 
 __all__ = ["LOG_CHANNEL", "PostgresBackend"]
@@ -84,10 +85,10 @@ class PostgresBackend:
 
     def first_seq(self, connection: Connection) -> int:
         """Wait for the turn to append, which ends with the commit, and return the next number."""
-        driver = _driver(connection)
-        for statement in (_LOCK, _MAX):
-            sql, order, constants = statement.on(connection.dialect)
-            row = driver.execute(sql.encode(), [constants[name] for name in order]).fetchone()
+        with psycopg.RawCursor(_driver(connection)) as cursor:
+            for statement in (_LOCK, _MAX):
+                sql, order, constants = statement.on(connection.dialect)
+                row = cursor.execute(sql.encode(), [constants[name] for name in order]).fetchone()
         return int(str(row[0])) + 1 if row else 1
 
     def notify(self, connection: Connection, last_seq: int, wakes: set[str]) -> None:
@@ -95,17 +96,28 @@ class PostgresBackend:
         payload = f"{last_seq} {','.join(sorted(wakes))}"
         connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": LOG_CHANNEL, "payload": payload})
 
-    async def listen(self, tell: Callable[[str], None]) -> None:
-        """Pass on the notifications of all processes; reconnects for ever. After each connect it tells "0 *"."""
-        address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    def notices(self) -> Notices:
+        """Return what sends notices outside of any commit."""
+        return Notices(self._address())
+
+    def _address(self) -> str:
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    async def listen(self, tell: Callable[[str], None], hear: Callable[[str], None]) -> None:
+        """Pass on the notifications of all processes; reconnects for ever. After each connect it tells "0 *".
+
+        `hear` gets what was said outside of commits.
+        """
+        ways = {LOG_CHANNEL: tell, NOTICE_CHANNEL: hear}
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
+                connection = await psycopg.AsyncConnection.connect(self._address(), autocommit=True)
                 async with connection:
-                    await connection.execute(f"LISTEN {LOG_CHANNEL}".encode())
+                    for channel in ways:
+                        await connection.execute(f"LISTEN {channel}".encode())
                     tell("0 *")
                     async for notice in connection.notifies():
-                        tell(notice.payload)
+                        ways[notice.channel](notice.payload)
             except psycopg.Error as error:
                 log.warning("db.listen_failed", error=type(error).__name__)
                 await asyncio.sleep(1)

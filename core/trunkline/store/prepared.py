@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Dialect, FromClause, Table
     from sqlalchemy.sql import ClauseElement
 
-__all__ = ["Lookup", "Prepared", "insert_new", "insert_rows", "select_by_keys"]
+__all__ = ["Lookup", "Prepared", "copy_rows", "insert_new", "insert_rows", "select_by_keys"]
 
 
 class Prepared:
@@ -36,10 +36,10 @@ class Prepared:
 
 
 def _positional(dialect: Dialect) -> Dialect:
-    """Return a compiler with positional parameters in the driver's own style."""
+    """Return a compiler with positional parameters as the database itself counts them."""
     if dialect.name == "sqlite":
         return sqlite.dialect(paramstyle="qmark")
-    return postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call] # untyped in SQLAlchemy
+    return postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # untyped in SQLAlchemy
 
 
 def _compile(statement: ClauseElement, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
@@ -69,6 +69,13 @@ def insert_rows(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tup
     """Return `INSERT INTO table (…) VALUES (…)` for executemany."""
     statement = _insert(table, dialect).values({name: bindparam(name) for name in columns})
     return _compile(statement, dialect)[0], _arrange(table, columns)
+
+
+@lru_cache(maxsize=256)
+def copy_rows(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
+    """Return PostgreSQL's `COPY table (…) FROM STDIN`."""
+    quote = dialect.identifier_preparer
+    return f"COPY {quote.format_table(table)} ({', '.join(map(quote.quote, columns))}) FROM STDIN"
 
 
 @lru_cache(maxsize=256)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from trunkline.model import Actor
 from trunkline.store import schema
-from trunkline.store.prepared import Lookup, Prepared, insert_new, insert_rows, select_by_keys
+from trunkline.store.prepared import Lookup, Prepared, copy_rows, insert_new, insert_rows, select_by_keys
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Connection, CursorResult, Executable, Table
@@ -44,8 +45,8 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._driver = connection.connection.driver_connection
         self.dialect = connection.dialect
+        self._cursor = _cursors(connection)
         #: Events appended so far: (at, kind, thread_id, actor_kind, actor_id, actor_name, payload).
         self.appended: list[tuple[Any, ...]] = []
         #: Names of background workers to wake after the commit.
@@ -59,7 +60,7 @@ class Transaction:
         """Run a prepared statement on the driver's own cursor and return its rows as tuples."""
         sql, order, constants = prepared.on(self.dialect)
         values = constants | (parameters or {})
-        cursor = self._driver.cursor()  # type: ignore[union-attr] # DBAPI connection, known only at run time
+        cursor = self._cursor()
         try:
             cursor.execute(sql, [values[name] for name in order])
             return cursor.fetchall() if cursor.description else []
@@ -76,7 +77,9 @@ class Transaction:
 
     def insert(self, table: Table, rows: Sequence[tuple[Any, ...]], columns: tuple[str, ...]) -> None:
         """Insert plain rows; the fastest way in."""
-        if rows:
+        if rows and self.dialect.name == "postgresql":
+            self._copy(copy_rows(table, columns, self.dialect), rows)
+        elif rows:
             sql, arrange = insert_rows(table, columns, self.dialect)
             self._many(sql, list(map(arrange, rows)))
 
@@ -122,21 +125,43 @@ class Transaction:
         self.insert(schema.event, rows, _EVENT)
         return [LogRow(*row) for row in rows]
 
+    def _copy(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        cursor = self._cursor()
+        try:
+            with cursor.copy(sql) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        finally:
+            cursor.close()
+
     def _many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        cursor = self._driver.cursor()  # type: ignore[union-attr] # DBAPI connection, known only at run time
+        cursor = self._cursor()
         try:
             cursor.executemany(sql, rows)
         finally:
             cursor.close()
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        cursor = self._driver.cursor()  # type: ignore[union-attr] # DBAPI connection, known only at run time
+        cursor = self._cursor()
         try:
             cursor.execute(sql, values)
             rows: list[Any] = cursor.fetchall()
             return rows
         finally:
             cursor.close()
+
+
+def _cursors(connection: Connection) -> Callable[[], Any]:
+    """Return what makes cursors of the driver that take SQL as the database itself reads it.
+
+    psycopg's usual cursor takes `%s` and reads every statement for them; with more than 50 parameters each time anew.
+    """
+    driver = connection.connection.driver_connection
+    if connection.dialect.name == "postgresql":
+        from psycopg import RawCursor  # noqa: PLC0415 - SQLite's users need not load this driver
+
+        return partial(RawCursor, driver)
+    return driver.cursor  # type: ignore[union-attr,no-any-return] # the same
 
 
 _EVENT = ("seq", "at", "kind", "thread_id", "actor_kind", "actor_id", "actor_name", "payload")

@@ -199,7 +199,7 @@ class Simulator(ABC):
 
     def _own_routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/", self._get_page),
+            web.get("/", self.page),
             web.get("/_sim/info", self._get_info),
             web.get("/_sim/customers", self._get_customers),
             web.post("/_sim/customers", self._post_customer),
@@ -214,7 +214,8 @@ class Simulator(ABC):
             web.delete("/_sim/journal", self._delete_journal),
         ]
 
-    async def _get_page(self, request: web.Request) -> web.StreamResponse:
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """Show what customers have before them: the phone, unless a platform has something else."""
         return web.FileResponse(_PAGE / "index.html", headers={"Cache-Control": "no-cache"})
 
     async def _get_info(self, request: web.Request) -> web.Response:
@@ -252,8 +253,10 @@ class Simulator(ABC):
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        async for customer in self._watch():
-            await response.write(b"data: " + msgspec.json.encode({"customer": customer}) + b"\n\n")
+        # A phone that is put away is no error.
+        with contextlib.suppress(ConnectionError):
+            async for customer in self._watch():
+                await response.write(b"data: " + msgspec.json.encode({"customer": customer}) + b"\n\n")
         return response
 
     async def _watch(self) -> AsyncGenerator[str, None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -15,6 +16,7 @@ from trunkline_desk.people.tokens import alive
 
 if TYPE_CHECKING:
     from trunkline.service.house import House
+    from trunkline_desk.people.roles import Actor
 
 __all__ = ["TOKEN_OVER", "Connection", "Sockets"]
 
@@ -36,19 +38,36 @@ _PING = b'{"type":"ping"}'
 class Connection:
     """One agent's live feed."""
 
-    def __init__(self, socket: web.WebSocketResponse, request: web.Request, token_id: str) -> None:
-        self.socket, self.token_id = socket, token_id
+    def __init__(self, socket: web.WebSocketResponse, request: web.Request, actor: Actor) -> None:
+        self.socket, self.actor = socket, actor
         self._transport = request.transport
         self._sending_since = 0.0
         self._sent_at = monotonic()
         #: Held while a goodbye is said.
         self._goodbye = asyncio.Lock()
 
+    @property
+    def token_id(self) -> str:
+        """The token that opened it."""
+        return self.actor.token_id
+
     async def send(self, frame: bytes) -> None:
         """Send a frame that is encoded already; waits while the client does not read."""
         self._sending_since = self._sent_at = monotonic()
         await self.socket.send_frame(frame, WSMsgType.TEXT)
         self._sending_since = 0.0
+
+    def write(self, frame: bytes) -> bool:
+        """Send a frame now if nothing waits before it, else return False.
+
+        A frame of ours is neither masked nor compressed: its bytes are the same for everybody, so they are made once.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing() or self.socket.closed or transport.get_write_buffer_size():
+            return False
+        transport.write(_framed(frame))
+        self._sent_at = monotonic()
+        return True
 
     def is_stuck(self, now: float) -> bool:
         """Whether a frame has waited too long to be sent."""
@@ -88,6 +107,17 @@ class Connection:
             self._transport.abort()
         else:
             self._transport.close()
+
+
+@lru_cache(maxsize=4)
+def _framed(frame: bytes) -> bytes:
+    """Return one whole unmasked text frame (RFC 6455, 5.2)."""
+    size = len(frame)
+    if size < 126:
+        return bytes((0x81, size)) + frame
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + frame
+    return b"\x81\x7f" + size.to_bytes(8, "big") + frame
 
 
 class Sockets:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 from sqlalchemy import delete, func, select
 
 from trunkline.clock import to_text
@@ -15,17 +15,20 @@ from trunkline.http.problems import Problem
 from trunkline.log import get_logger
 from trunkline.store import schema
 from trunkline_desk.api.door import admit
+from trunkline_desk.api.frames import BadFrame, Pace, read_frame
 from trunkline_desk.api.models.people import Ticket
 from trunkline_desk.api.models.words import EmptyBody
 from trunkline_desk.api.route import Call, Route
 from trunkline_desk.api.sockets import TOKEN_OVER, Connection
-from trunkline_desk.people.roles import Action
+from trunkline_desk.people.roles import Action, Actor, may
 from trunkline_desk.people.secrets import STREAM_TICKET, fingerprint, new_secret
-from trunkline_desk.people.tokens import alive
+from trunkline_desk.people.tokens import actor_of
 from trunkline_desk.schema import stream_ticket
 
 if TYPE_CHECKING:
+    from trunkline.service.feed import Subscription
     from trunkline_desk.api.desk import Desk
+    from trunkline_desk.api.presence import Place
 
 __all__ = ["ROUTES", "stream"]
 
@@ -38,8 +41,6 @@ _GOODBYE_S = 2.0
 _MAX_FRAME = 64 * 1024
 _MAX_SEQ = 2**62
 _RESET = b'{"type":"reset"}'
-#: Everything a client may say; it has no effect.
-_UNDERSTOOD = frozenset({"pong"})
 
 
 async def give_ticket(call: Call[EmptyBody, None]) -> dict[str, Any]:
@@ -60,13 +61,13 @@ async def stream(desk: Desk, request: web.Request) -> web.StreamResponse:
     by_header = "Authorization" in request.headers
     _refuse_foreign(desk, request, origin_needed=not by_header)
     cursor = _cursor(request)
-    token_id = (await admit(desk, request, Action.STREAM)).token_id if by_header else await _redeem(desk, request)
+    actor = await admit(desk, request, Action.STREAM) if by_header else await _redeem(desk, request)
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=_MAX_FRAME, compress=False, timeout=_GOODBYE_S)
     await socket.prepare(request)
-    if token_id is None:
+    if actor is None:
         await socket.close(code=TOKEN_OVER, message=b"ticket invalid")
         return socket
-    connection = Connection(socket, request, token_id)
+    connection = Connection(socket, request, actor)
     desk.sockets.add(connection)
     try:
         await _serve(desk, connection, cursor)
@@ -103,8 +104,8 @@ def _cursor(request: web.Request) -> int | None:
     return min(int(given), _MAX_SEQ)
 
 
-async def _redeem(desk: Desk, request: web.Request) -> str | None:
-    """Take a ticket away and return the token behind it, None when it opens nothing."""
+async def _redeem(desk: Desk, request: web.Request) -> Actor | None:
+    """Take a ticket away and return whose it was, None when it opens nothing."""
     ticket, now, table = request.query.get("ticket", ""), desk.now(), stream_ticket
 
     def work(tx: Any) -> str | None:
@@ -116,7 +117,8 @@ async def _redeem(desk: Desk, request: web.Request) -> str | None:
     if token_id is None:
         return None
     async with desk.house.store.read() as connection:
-        return token_id if token_id in await alive(connection, [token_id], now) else None
+        actor = await actor_of(connection, token_id, now)
+    return actor if may(actor, Action.STREAM) else None
 
 
 async def _serve(desk: Desk, connection: Connection, cursor: int | None) -> None:
@@ -128,13 +130,17 @@ async def _serve(desk: Desk, connection: Connection, cursor: int | None) -> None
         return
     await connection.send(msgspec.json.encode({"type": "hello", "cursor": start}))
     log.info("ws.opened", cursor=start)
-    pushing = asyncio.create_task(_push(desk, connection, start), name="desk-push")
+    subscription = desk.house.feed.subscribe(start, connection.write)
+    place = desk.presences.enter(connection.actor, subscription)
+    pushing = asyncio.create_task(_push(desk, connection, subscription, place), name="desk-push")
     try:
-        await _listen(connection.socket)
+        await _listen(connection.socket, place)
     finally:
+        place.leave()
         await connection.finish()
         pushing.cancel()
         await asyncio.gather(pushing, return_exceptions=True)
+        subscription.close()
         log.info("ws.closed", code=connection.socket.close_code)
 
 
@@ -146,10 +152,10 @@ async def _reach(desk: Desk) -> tuple[int, int]:
     return row[0] or 0, row[1] or 0
 
 
-async def _push(desk: Desk, connection: Connection, start: int) -> None:
+async def _push(desk: Desk, connection: Connection, subscription: Subscription, place: Place) -> None:
     """Send frames as they come until the feed ends: because it stops, or because this reader is too slow."""
-    subscription = desk.house.feed.subscribe(start)
     try:
+        await connection.send(desk.presences.present(place))
         async for frame in subscription:
             await connection.send(frame)
     except ConnectionError:
@@ -162,25 +168,18 @@ async def _push(desk: Desk, connection: Connection, start: int) -> None:
         await connection.close(WSCloseCode.GOING_AWAY, b"going away")
 
 
-async def _listen(socket: web.WebSocketResponse) -> None:
-    """Read what the client says until it leaves; what nobody understands ends the connection."""
+async def _listen(socket: web.WebSocketResponse, place: Place) -> None:
+    """Read what the client says until it leaves; what nobody can read ends the connection."""
+    pace = Pace()
     async for message in socket:
-        code = _judge(message)
-        if code is not None:
-            await socket.close(code=code, message=b"not understood")
+        try:
+            pace.count()
+            said = read_frame(message)
+        except BadFrame as bad:
+            await socket.close(code=bad.code, message=b"not understood")
             return
-
-
-def _judge(message: Any) -> int | None:
-    """Return the code to close with, None for words that are understood."""
-    if message.type is not WSMsgType.TEXT:
-        return WSCloseCode.POLICY_VIOLATION
-    try:
-        said = msgspec.json.decode(message.data, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return WSCloseCode.INVALID_TEXT
-    kind = said.get("type")
-    return None if isinstance(kind, str) and kind in _UNDERSTOOD else WSCloseCode.POLICY_VIOLATION
+        if said is not None:
+            place.move(said)
 
 
 ROUTES = (

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from trunkline_desk.api import stream
-from trunkline_desk.api.resources import agents, house, media, messages, notes, sessions, threads
+from trunkline_desk.api.resources import (
+    accounts,
+    agents,
+    canned,
+    contacts,
+    house,
+    media,
+    messages,
+    notes,
+    search,
+    sessions,
+    threads,
+)
 from trunkline_desk.api.route import Route
 
 __all__ = ["PREFIX", "ROUTES"]
@@ -14,9 +26,13 @@ ROUTES: tuple[Route, ...] = (
     *sessions.ROUTES,
     *agents.ROUTES,
     *house.ROUTES,
+    *accounts.ROUTES,
     *threads.ROUTES,
     *messages.ROUTES,
     *notes.ROUTES,
     *media.ROUTES,
+    *search.ROUTES,
+    *contacts.ROUTES,
+    *canned.ROUTES,
     *stream.ROUTES,
 )

@@ -12,4 +12,4 @@ __all__ = ["migrations"]
 
 def migrations() -> MigrationSet:
     """Return the desk's migrations."""
-    return MigrationSet("desk", Path(__file__).parent, metadata, "0001")
+    return MigrationSet("desk", Path(__file__).parent, metadata, "0002")

@@ -33,6 +33,11 @@ class Action(StrEnum):
     CLOSE = "threads.close"
     NOTE = "notes.write"
     DELETE_NOTE_OF_OTHERS = "notes.delete_any"
+    USE_CANNED = "canned_replies.use"
+    MANAGE_CANNED = "canned_replies.manage"
+    READ_CONTACTS = "contacts.read"
+    CHANGE_CONTACTS = "contacts.change"
+    MANAGE_ACCOUNTS = "accounts.manage"
     READ_QUARANTINE = "quarantine.read"
     MANAGE_QUARANTINE = "quarantine.manage"
     STREAM = "stream.open"
@@ -63,6 +68,11 @@ _TABLE = {
     Action.CLOSE: _BOTH,
     Action.NOTE: _BOTH,
     Action.DELETE_NOTE_OF_OTHERS: _ADMIN,
+    Action.USE_CANNED: _BOTH,
+    Action.MANAGE_CANNED: _ADMIN,
+    Action.READ_CONTACTS: _BOTH,
+    Action.CHANGE_CONTACTS: _BOTH,
+    Action.MANAGE_ACCOUNTS: _ADMIN,
     Action.READ_QUARANTINE: _BOTH,
     Action.MANAGE_QUARANTINE: _ADMIN,
     Action.STREAM: _BOTH,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Grant",
+    "actor_of",
     "agent_snapshot",
     "alive",
     "find_actor",
@@ -103,6 +104,12 @@ async def find_actor(connection: AsyncConnection, token: str, now: int) -> tuple
     if found is None:
         return None
     return Actor(found.id, found.name, found.email, Role(found.role), found.token_id), found.last_used_at
+
+
+async def actor_of(connection: AsyncConnection, token_id: str, now: int) -> Actor | None:
+    """Return whose token has this id, None when it opens nothing any more."""
+    found = (await connection.execute(_tokens().where(agent_token.c.id == token_id, _good(now)))).one_or_none()
+    return None if found is None else Actor(found.id, found.name, found.email, Role(found.role), found.token_id)
 
 
 async def alive(connection: AsyncConnection, token_ids: Collection[str], now: int) -> set[str]:

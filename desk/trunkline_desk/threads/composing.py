@@ -25,7 +25,7 @@ _credential = schema.reply_credential
 def effective(house: House, thread: Any, now: int) -> Capabilities:
     """Return what a thread's channel can do now. `thread` has the columns of `thread_query`."""
     context = Context(account_id=thread.account_id, address_kind=thread.identity_kind, at_ms=now)
-    return channel_of(house, thread.account_id).effective(context).capabilities
+    return channel_of(house, thread.account_id, thread.channel).effective(context).capabilities
 
 
 def composer(database: Database, house: House, thread: Any, now: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from trunkline.service.house import House
 
-__all__ = ["Wanted", "list_threads"]
+__all__ = ["NOBODY", "Wanted", "count_open", "list_threads"]
 
 _thread = schema.thread
 #: Literal, because only then does a partial index apply.
@@ -25,17 +25,21 @@ _OPEN = text("thread.state NOT IN ('closed', 'ignored')")
 _CLOSED = text("thread.state = 'closed'")
 
 
+#: Whose threads those are that nobody has.
+NOBODY = "none"
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which threads, and which part of them."""
 
-    #: all, mine, unassigned
-    view: str = "all"
     #: open, closed, any
     state: str = "open"
-    #: Who "mine" is.
-    agent_id: str = ""
-    #: Only these accounts; None for all.
-    accounts: tuple[str, ...] | None = None
+    #: Whose they are: the id of an agent, `NOBODY`, None for anybody's.
+    assignee: str | None = None
+    #: Only this account; None for all.
+    account: str | None = None
+    #: Only what came by this channel, and the accounts of which it is the own one.
+    channel: tuple[str, tuple[str, ...]] | None = None
     unread: bool = False
     cursor: str | None = None
     limit: int = 50
@@ -68,14 +72,30 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool] | TextClause]:
     conditions: list[ColumnElement[bool] | TextClause] = []
     if wanted.state != "any":
         conditions.append(_OPEN if wanted.state == "open" else _CLOSED)
-    if wanted.view == "mine":
-        conditions.append(_thread.c.assignee_id == wanted.agent_id)
-    elif wanted.view == "unassigned":
-        conditions.append(_thread.c.assignee_id.is_(None))
-    if wanted.accounts is not None:
-        one = len(wanted.accounts) == 1
-        account = _thread.c.account_id
-        conditions.append(account == wanted.accounts[0] if one else account.in_(wanted.accounts))
+    if wanted.assignee is not None:
+        nobody = wanted.assignee == NOBODY
+        conditions.append(_thread.c.assignee_id.is_(None) if nobody else _thread.c.assignee_id == wanted.assignee)
+    if wanted.account is not None:
+        conditions.append(_thread.c.account_id == wanted.account)
+    if wanted.channel is not None:
+        code, accounts = wanted.channel
+        own = _thread.c.channel.is_(None) & _thread.c.account_id.in_(accounts)
+        conditions.append((_thread.c.channel == code) | own)
     if wanted.unread:
         conditions.append(_thread.c.unread > 0)
     return conditions
+
+
+def count_open(database: Database, agent_id: str) -> dict[str, int]:
+    """Return how many threads are open: the agent's, nobody's, all. Counted along an index of what is open alone."""
+    assignee = _thread.c.assignee_id
+    whose: dict[str, list[ColumnElement[bool]]] = {
+        "mine": [assignee == agent_id],
+        "unassigned": [assignee.is_(None)],
+        "all": [],
+    }
+    return {name: database.execute(_counted(*which)).scalar_one() for name, which in whose.items()}
+
+
+def _counted(*which: ColumnElement[bool]) -> Select[Any]:
+    return select(func.count()).select_from(_thread).where(_OPEN, *which)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from trunkline.contract import Capabilities, Channel
 from trunkline.service.arrivals import AccountFacts
@@ -20,28 +20,49 @@ if TYPE_CHECKING:
     from trunkline.service.house import House
     from trunkline_desk.threads.rows import Database
 
-__all__ = ["channel_of", "summaries"]
+__all__ = ["channel_of", "contact_summaries", "summaries"]
 
 _window, _media = schema.window, schema.media
+_contact, _identity = schema.contact, schema.identity
 
 
-def channel_of(house: House, account_id: str) -> Channel:
-    """Return the channel of an account, one that can do nothing when the account is gone."""
-    known = {account.id: account.channel_spec for account in house.accounts.all()}
-    return known.get(account_id) or Channel(
-        code="unknown", title={"en": account_id}, capabilities=Capabilities(receives={}, sends={})
-    )
+def channel_of(house: House, account_id: str, code: str | None = None) -> Channel:
+    """Return a channel of an account, its own without `code`; one that can do nothing when the account is gone."""
+    facts = _facts(house, account_id)
+    return next((channel for channel in facts.others if channel.code == code), facts.channel)
+
+
+def _facts(house: House, account_id: str) -> AccountFacts:
+    account = house.accounts.find(account_id)
+    if account is None or account.spec is None or account.channel_spec is None:
+        gone = Channel(code="unknown", title={"en": account_id}, capabilities=Capabilities(receives={}, sends={}))
+        return AccountFacts(account_id, gone)
+    return AccountFacts(account_id, account.channel_spec, account.spec.channels)
 
 
 def summaries(database: Database, house: House, rows: Sequence[Row[Any]], now: int) -> list[ThreadSnapshot]:
     """Return rows of `thread_query` as the inbox shows them, with two statements for all of them."""
     windows = _windows(database, [row.id for row in rows])
     avatars = _avatars(database, {row.avatar_id for row in rows if row.avatar_id})
-    facts = {name: AccountFacts(name, channel_of(house, name)) for name in {row.account_id for row in rows}}
+    facts = {name: _facts(house, name) for name in {row.account_id for row in rows}}
     return [
         thread_row_snapshot(row, facts[row.account_id], windows.get(row.id, {}), avatars.get(row.avatar_id), now)
         for row in rows
     ]
+
+
+def contact_summaries(database: Database, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return contacts as lists show them, by id; a nameless one is called by one of their addresses."""
+    named = func.coalesce(_contact.c.name, func.max(_identity.c.name)).label("shown_name")
+    statement = (
+        select(_contact.c.id, _contact.c.avatar_id, named)
+        .join_from(_contact, _identity, _identity.c.contact_id == _contact.c.id, isouter=True)
+        .where(_contact.c.id.in_(list(ids)))
+        .group_by(_contact.c.id, _contact.c.avatar_id, _contact.c.name)
+    )
+    rows = database.execute(statement).all()
+    avatars = _avatars(database, {row.avatar_id for row in rows if row.avatar_id})
+    return {row.id: {"id": row.id, "name": row.shown_name, "avatar": avatars.get(row.avatar_id)} for row in rows}
 
 
 def _windows(database: Database, threads: Iterable[str]) -> dict[str, dict[str, Open]]:

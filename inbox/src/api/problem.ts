@@ -16,6 +16,11 @@ export class Refused extends Error {
   field(name: string): string | undefined {
     return this.problem.errors?.find((error) => error.field === name)?.message
   }
+
+  /** The same for a field or anything inside it: "settings.keys" or "settings.keys.0.key". */
+  under(name: string): string | undefined {
+    return this.problem.errors?.find(({ field }) => field === name || field.startsWith(`${name}.`))?.message
+  }
 }
 
 /** No answer came: the network is down or the server is away. The request may have arrived. */

@@ -18,10 +18,10 @@ export function textBudget(text: string, composer: Composer): TextBudget | null 
   return { used, max, unit, parts: used <= max ? Math.min(used, 1) : splitText(text, max, unit).length }
 }
 
-/** Titles that are empty or longer than the channel shows, by their place. */
+/** Titles that are longer than the channel shows, by their place. Empty ones are not sent, so they are no mistake. */
 export function badTitles(replies: readonly QuickReply[], limits: QuickReplyLimits): number[] {
   return replies.flatMap(({ title }, index) =>
-    title.trim() === '' || count(title, limits.title_unit) > limits.title_max ? [index] : [],
+    count(title.trim(), limits.title_unit) > limits.title_max ? [index] : [],
   )
 }
 

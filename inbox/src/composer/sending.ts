@@ -1,10 +1,10 @@
-import { computed, ref, shallowRef, type ComputedRef, type Ref } from 'vue'
+import { computed, ref, type ComputedRef, type Ref } from 'vue'
 
 import { api, call, newKey, once } from '@/api/client'
 import type { Composer } from '@/api/types'
 import { putNote } from '@/live/conversation'
 import { changeConversation } from '@/live/reducer'
-import type { Draft } from '@/state/drafts'
+import { useDrafts, type Draft } from '@/state/drafts'
 import { useInbox } from '@/state/inbox'
 import { useOutgoing, type Reply } from '@/state/outgoing'
 
@@ -22,7 +22,14 @@ export interface Sending {
 export function useSending(threadId: string, draft: Draft, composer: () => Composer): Sending {
   const inbox = useInbox()
   const outgoing = useOutgoing()
-  const error = shallowRef<unknown>(null)
+  const drafts = useDrafts()
+  const error = computed<unknown>({
+    get: () => drafts.refusals.get(threadId) ?? null,
+    set: (value) => {
+      if (value === null) drafts.refusals.delete(threadId)
+      else drafts.refusals.set(threadId, value)
+    },
+  })
   const busy = ref(false)
   /** The key of the note that is being tried, kept while its text is the same. */
   let noteTry = { text: '', key: '' }
@@ -46,8 +53,7 @@ export function useSending(threadId: string, draft: Draft, composer: () => Compo
     try {
       await outgoing.send(threadId, reply)
     } catch (refusal) {
-      putBack(draft, reply)
-      error.value = refusal
+      drafts.putBack(threadId, reply, refusal)
     }
   }
 
@@ -77,27 +83,10 @@ function take(draft: Draft): Reply {
   const reply: Reply = {
     text: draft.text.trim(),
     attachments: draft.attachments.flatMap(({ media }) => media ?? []),
-    quickReplies: draft.quickReplies.map(({ title }) => ({ title: title.trim(), data: title.trim() })),
+    quickReplies: draft.quickReplies.filter(({ title }) => title.trim() !== '').map(({ title }) => ({ title: title.trim(), data: title.trim() })),
     replyTo: draft.replyTo,
   }
   Object.assign(draft, { text: '', quickReplies: [], replyTo: null })
   draft.attachments.splice(0)
   return reply
-}
-
-function putBack(draft: Draft, reply: Reply): void {
-  draft.text = [reply.text, draft.text].filter((text) => text !== '').join('\n')
-  draft.quickReplies = reply.quickReplies
-  draft.replyTo = reply.replyTo
-  restoreFiles(draft, reply)
-}
-
-/** Files that are on the server already go back into the tray as they are. */
-export function restoreFiles(draft: Draft, { attachments }: Pick<Reply, 'attachments'>): void {
-  for (const media of attachments) {
-    draft.attachments.push({
-      id: newKey(), name: media.name ?? '', mime: media.mime ?? '', size: media.size ?? 0,
-      progress: 1, state: 'ready', error: null, refusal: null, media,
-    })
-  }
 }

@@ -37,11 +37,24 @@ export interface Hello { type: 'hello'; cursor: number }
 export interface Events { type: 'events'; cursor: number; events: FeedEvent[] }
 export interface Reset { type: 'reset' }
 export interface Ping { type: 'ping' }
-export type Frame = Hello | Events | Reset | Ping
+
+/** Something that is true for `ttl_s` seconds and stored nowhere: somebody types, somebody looks. */
+export interface Moment {
+  type: 'moment'
+  kind: string
+  thread_id: string | null
+  actor: { kind: string; id: string | null; name: string | null }
+  ttl_s: number
+}
+
+/** Who is there already when we come. */
+export interface Present { type: 'present'; items: Omit<Moment, 'type'>[] }
+export type Frame = Hello | Events | Reset | Ping | Moment | Present
+
+const KNOWN = new Set(['hello', 'events', 'reset', 'ping', 'moment', 'present'])
 
 /** Reads one text frame; null for one that we do not know, which a newer server may send. */
 export function readFrame(text: string): Frame | null {
   const frame = JSON.parse(text) as { type?: string }
-  const known = frame.type === 'hello' || frame.type === 'events' || frame.type === 'reset' || frame.type === 'ping'
-  return known ? (frame as Frame) : null
+  return KNOWN.has(frame.type ?? '') ? (frame as Frame) : null
 }

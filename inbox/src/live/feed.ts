@@ -1,10 +1,11 @@
-import type { Events } from './events'
+import type { Events, Frame, Moment, Present } from './events'
 import { readFrame } from './events'
 
 /** The part of a WebSocket that the feed needs, so that tests can give it another. */
 export interface Socket {
   addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
   addEventListener(type: 'close', listener: () => void): void
+  send(data: string): void
   close(): void
 }
 
@@ -22,6 +23,8 @@ export interface FeedParts {
   /** The log no longer reaches back to our cursor: everything must be fetched anew. Resolves with the cursor to go on from. */
   onReset: () => Promise<number>
   onStatus: (status: FeedStatus) => void
+  /** What is told and not kept; it may be missed. */
+  onMoment: (frame: Moment | Present) => void
 }
 
 const FIRST_WAIT_MS = 500
@@ -48,6 +51,8 @@ export class LiveFeed {
   private cancelRetry: () => void = () => undefined
   private cancelWatch: () => void = () => undefined
   private running = false
+  /** Whether the server said who is there: only one that does understands what we say of ourselves. */
+  private listensToUs = false
 
   constructor(private readonly parts: FeedParts) {}
 
@@ -66,6 +71,13 @@ export class LiveFeed {
     this.parts.onStatus('idle')
   }
 
+  /** Tells the server where we look and whether we type; false when nobody hears it. */
+  say(frame: object): boolean {
+    if (!this.listensToUs || this.socket === null) return false
+    this.socket.send(JSON.stringify(frame))
+    return true
+  }
+
   /** Do not wait for the next try: the network is back or the agent asked. */
   retryNow(): void {
     if (!this.running || this.socket !== null) return
@@ -79,6 +91,7 @@ export class LiveFeed {
     this.cancelWatch()
     const socket = this.socket
     this.socket = null
+    this.listensToUs = false
     socket?.close()
   }
 
@@ -107,9 +120,30 @@ export class LiveFeed {
   private receive(text: string): void {
     this.watch()
     const frame = readFrame(text)
-    if (frame?.type === 'reset') void this.reset()
-    if (frame?.type === 'hello') this.greeted()
-    if (frame?.type === 'events') this.pass(frame)
+    if (frame !== null) this.handle(frame)
+  }
+
+  private handle(frame: Frame): void {
+    switch (frame.type) {
+      case 'reset':
+        void this.reset()
+        break
+      case 'hello':
+        this.greeted()
+        break
+      case 'events':
+        this.pass(frame)
+        break
+      case 'present':
+        this.listensToUs = true
+        this.parts.onMoment(frame)
+        break
+      case 'moment':
+        this.parts.onMoment(frame)
+        break
+      case 'ping':
+        break
+    }
   }
 
   private greeted(): void {

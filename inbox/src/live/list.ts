@@ -6,7 +6,8 @@ import type { Filter, InboxState, ThreadList } from './state'
 export function matches(thread: ThreadSummary, filter: Filter, me: string): boolean {
   const states = (thread.state === 'closed') === (filter.state === 'closed')
   const account = filter.account === null || filter.account === thread.account_id
-  return states && account && matchesView(thread, filter.view, me)
+  const channel = filter.channel === null || filter.channel === thread.channel
+  return states && account && channel && matchesView(thread, filter.view, me)
 }
 
 function matchesView(thread: ThreadSummary, view: Filter['view'], me: string): boolean {

@@ -41,10 +41,7 @@ const STEPS: { [K in Kind]: Step<K> } = {
         previous: message.previous.map((content) => withMedia(content, media)),
       })),
     ),
-  contact_changed: (state, { contact }) => {
-    const theirs = [...state.threads.values()].filter((thread) => thread.contact.id === contact.id)
-    return sign(theirs.reduce((next, thread) => putThread(next, { ...thread, contact }), state), contact)
-  },
+  contact_changed: (state, { contact }) => putContact(state, contact),
   read: (state, { thread_id, unread }) => changeThread(state, thread_id, () => ({ unread })),
   assigned: (state, { assignee }, event) =>
     changeOrWant(state, event.thread_id, (thread) => ({
@@ -64,6 +61,12 @@ const STEPS: { [K in Kind]: Step<K> } = {
     ...state,
     accounts: new Map(state.accounts).set(account.id, account),
   }),
+}
+
+/** A customer's name or picture changed: in all their threads. */
+export function putContact(state: InboxState, contact: Contact): InboxState {
+  const theirs = [...state.threads.values()].filter((thread) => thread.contact.id === contact.id)
+  return sign(theirs.reduce((next, thread) => putThread(next, { ...thread, contact }), state), contact)
 }
 
 /** Puts the name under what its owner wrote before it was known: in a group nothing else tells who spoke. */

@@ -4,6 +4,7 @@ export interface Filter {
   view: 'all' | 'mine' | 'unassigned'
   state: 'open' | 'closed'
   account: string | null
+  channel: string | null
 }
 
 export interface ThreadList {
@@ -39,7 +40,7 @@ export interface InboxState {
   wanted: ReadonlySet<string>
 }
 
-export const FIRST_FILTER: Filter = { view: 'all', state: 'open', account: null }
+export const FIRST_FILTER: Filter = { view: 'all', state: 'open', account: null, channel: null }
 
 export function emptyList(filter: Filter): ThreadList {
   return { filter, ids: [], next: null, loaded: false }

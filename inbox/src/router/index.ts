@@ -22,6 +22,20 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'nav.inbox' },
     children: [
       { path: 'threads/:id?', name: 'threads', component: () => import('@/pages/ThreadsPage.vue'), meta: { title: 'nav.inbox' } },
+      { path: 'search', name: 'search', component: () => import('@/pages/SearchPage.vue'), meta: { title: 'search.title' } },
+      {
+        path: 'settings',
+        name: 'settings',
+        component: () => import('@/pages/SettingsPage.vue'),
+        redirect: { name: 'settings-me' },
+        meta: { title: 'settings.title' },
+        children: [
+          { path: 'me', name: 'settings-me', component: () => import('@/settings/MySettings.vue'), meta: { title: 'settings.me' } },
+          { path: 'canned', name: 'settings-canned', component: () => import('@/settings/CannedSettings.vue'), meta: { title: 'canned.title' } },
+          { path: 'accounts/:id?', name: 'settings-accounts', component: () => import('@/settings/AccountSettings.vue'), meta: { title: 'accounts.title', admin: true } },
+          { path: 'agents', name: 'settings-agents', component: () => import('@/settings/AgentSettings.vue'), meta: { title: 'agents.title', admin: true } },
+        ],
+      },
       { path: 'quarantine', name: 'quarantine', component: () => import('@/pages/QuarantinePage.vue'), meta: { title: 'nav.quarantine', admin: true } },
     ],
   },

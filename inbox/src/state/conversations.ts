@@ -23,6 +23,8 @@ export const useConversations = defineStore('conversations', () => {
   const inbox = useInbox()
   const loading = reactive(new Map<string, Loading>())
   const refreshing = new Set<string>()
+  /** The page above that is on its way, by thread. */
+  const earlier = new Map<string, Promise<void>>()
 
   function loadingOf(id: string): Loading {
     const found = loading.get(id)
@@ -63,17 +65,24 @@ export const useConversations = defineStore('conversations', () => {
     }))
   }
 
-  async function loadEarlier(id: string): Promise<void> {
+  /** Loads the page above; whoever asks while it is on its way waits for the same one. */
+  function loadEarlier(id: string, limit = PAGE): Promise<void> {
+    const running = earlier.get(id) ?? fetchEarlier(id, limit).finally(() => { earlier.delete(id) })
+    earlier.set(id, running)
+    return running
+  }
+
+  async function fetchEarlier(id: string, limit: number): Promise<void> {
     const status = loadingOf(id)
     const before = inbox.state.conversations.get(id)?.earlier ?? null
-    if (before === null || status.earlierBusy) return
+    if (before === null) return
     status.earlierBusy = true
     status.earlierError = null
     const since = inbox.state.cursor
     try {
       const page = await call(
         api.GET('/api/v1/threads/{thread_id}/messages', {
-          params: { path: { thread_id: id }, query: { before, limit: PAGE } },
+          params: { path: { thread_id: id }, query: { before, limit } },
         }),
       )
       inbox.merge(since, (old) =>

@@ -1,7 +1,8 @@
 import { defineStore } from 'pinia'
-import { reactive, watch } from 'vue'
+import { reactive, shallowReactive, shallowRef, watch } from 'vue'
 
-import type { QuickReply } from '@/api/types'
+import { newKey } from '@/api/client'
+import type { Media, QuickReply } from '@/api/types'
 
 import type { Attachment } from './attachments'
 import type { Reply } from './outgoing'
@@ -20,6 +21,10 @@ const KEY = 'trunkline.drafts'
 /** What was typed and not sent, per thread; lives through a reload of the tab. */
 export const useDrafts = defineStore('drafts', () => {
   const drafts = reactive(new Map<string, Draft>(stored()))
+  /** Grows when something came back into a thread's draft, for the composer that may stand there. */
+  const returned = shallowRef<{ threadId: string } | null>(null)
+  /** Why the server refused what is back in the draft, by thread. */
+  const refusals = shallowReactive(new Map<string, unknown>())
 
   watch(drafts, () => { sessionStorage.setItem(KEY, JSON.stringify(storable(drafts))) }, { deep: true })
 
@@ -34,15 +39,36 @@ export const useDrafts = defineStore('drafts', () => {
     return draft !== undefined && !isEmpty(draft)
   }
 
-  function clear(): void {
-    drafts.clear()
+  /** A reply that did not go out comes back, before what was typed since. */
+  function putBack(threadId: string, reply: Reply, refusal: unknown = null): void {
+    const draft = of(threadId)
+    draft.text = [reply.text, draft.text].filter((text) => text !== '').join('\n')
+    draft.quickReplies = reply.quickReplies
+    draft.replyTo = reply.replyTo
+    draft.mode = 'reply'
+    for (const media of reply.attachments) draft.attachments.push(inTray(media))
+    if (refusal !== null) refusals.set(threadId, refusal)
+    returned.value = { threadId }
   }
 
-  return { of, has, clear }
+  function clear(): void {
+    drafts.clear()
+    refusals.clear()
+  }
+
+  return { of, has, putBack, returned, refusals, clear }
 })
 
 export function emptyDraft(): Draft {
   return { mode: 'reply', text: '', note: '', quickReplies: [], replyTo: null, attachments: [] }
+}
+
+/** A file that is on the server already. */
+function inTray(media: Media): Attachment {
+  return {
+    id: newKey(), name: media.name ?? '', mime: media.mime ?? '', size: media.size ?? 0,
+    progress: 1, state: 'ready', error: null, refusal: null, media,
+  }
 }
 
 function isEmpty(draft: Draft): boolean {

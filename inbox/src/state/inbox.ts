@@ -3,7 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 
 import { api, call } from '@/api/client'
 import type { FeedEvent, Message, Thread } from '@/api/types'
-import type { Events, Payloads } from '@/live/events'
+import type { Events, Moment, Payloads, Present } from '@/live/events'
 import { LiveFeed, type FeedStatus } from '@/live/feed'
 import { applyEvents, applyFrame, putThread } from '@/live/reducer'
 import { emptyState, type InboxState } from '@/live/state'
@@ -16,13 +16,15 @@ const RECENT = 1000
 export const useInbox = defineStore('inbox', () => {
   const state = shallowRef<InboxState>(emptyState(''))
   const status = ref<FeedStatus>('idle')
-  /** The newest message of a customer that came live, for those who listen to the page. */
-  const arrival = shallowRef<Message | null>(null)
+  /** What customers wrote that came live just now, for those who listen to the page. */
+  const arrivals = shallowRef<readonly Message[]>([])
   /** Grows with every frame that touched a thread: what is derived from it on the server may have changed. */
   const touched = shallowRef<ReadonlySet<string>>(new Set())
   const unreadThreads = computed(
     () => [...state.value.threads.values()].filter((thread) => thread.unread > 0 && thread.state !== 'closed').length,
   )
+  /** The newest thing that is told and not kept; whoever shows it listens here. */
+  const moment = shallowRef<Moment | Present | null>(null)
   let recent: FeedEvent[] = []
   let refetch: () => Promise<number> = () => Promise.resolve(state.value.cursor)
 
@@ -42,12 +44,14 @@ export const useInbox = defineStore('inbox', () => {
       return cursor
     },
     onStatus: (value) => { status.value = value },
+    onMoment: (frame) => { moment.value = frame },
   })
 
   function receive(frame: Events): void {
     recent = [...recent, ...frame.events].slice(-RECENT)
     change((old) => applyFrame(old, frame))
-    arrival.value = lastArrival(frame.events) ?? arrival.value
+    const came = arrivalsIn(frame.events)
+    if (came.length > 0) arrivals.value = came
     touched.value = new Set(frame.events.flatMap((event) => event.thread_id ?? []))
   }
 
@@ -112,10 +116,13 @@ export const useInbox = defineStore('inbox', () => {
     state.value = emptyState('')
   }
 
-  return { state, status, arrival, touched, unreadThreads, change, merge, take, takeThread, start, goLive, stop, retryNow: () => { feed.retryNow() } }
+  return {
+    state, status, arrivals, moment, touched, unreadThreads, change, merge, take, takeThread, start, goLive, stop,
+    retryNow: () => { feed.retryNow() },
+    say: (frame: object) => feed.say(frame),
+  }
 })
 
-function lastArrival(events: readonly FeedEvent[]): Message | undefined {
-  const arrivals = events.filter((event) => event.kind === 'message_received')
-  return (arrivals.at(-1)?.payload as Payloads['message_received'] | undefined)?.message
+function arrivalsIn(events: readonly FeedEvent[]): Message[] {
+  return events.filter((event) => event.kind === 'message_received').map((event) => (event.payload as unknown as Payloads['message_received']).message)
 }

@@ -1,14 +1,16 @@
 import { defineStore } from 'pinia'
-import { computed, ref } from 'vue'
+import { computed, ref, watch } from 'vue'
 
 import { api, call, newKey, once } from '@/api/client'
 import { isPassing } from '@/api/problem'
+import { readToken } from '@/api/token'
 import type { Media, Message, QuickReply } from '@/api/types'
-import { nowIso } from '@/clock'
+import { now, nowIso } from '@/clock'
 import { putMessages } from '@/live/conversation'
 import { changeConversation } from '@/live/reducer'
 
 import { useInbox } from './inbox'
+import { usePreferences } from './preferences'
 
 export interface Reply {
   text: string
@@ -25,24 +27,79 @@ export interface Outgoing extends Reply {
   at: string
   /** Position of the newest message when it was sent. */
   after: number
-  state: 'sending' | 'failed'
+  state: 'held' | 'sending' | 'failed'
+  /** When a held one goes out, in milliseconds since the epoch. */
+  due: number
   error: unknown
 }
 
+/** So long a reply can be taken back before it leaves the browser. */
+export const HOLD_MS = 5000
 const WAITS_MS = [1000, 3000, 6000]
+const KEY = 'trunkline.outgoing'
+/** The server knows a key for 24 hours; what is older may not be sent by itself. */
+const KNOWN_MS = 12 * 3_600_000
 
-/** Replies on their way to the server: shown at once, sent in order, repeated under the same key when no answer comes. */
+/**
+ * Replies on their way to the server: held for a moment, shown at once, sent in order, repeated under the same key when no
+ * answer comes. Who leaves the page sends what is held; what was not confirmed is sent again, under its key, by the page
+ * that comes after it.
+ */
 export const useOutgoing = defineStore('outgoing', () => {
   const inbox = useInbox()
+  const preferences = usePreferences()
   const all = ref<Outgoing[]>([])
   const queues = new Map<string, Promise<unknown>>()
+  /** By key: ends the waiting; `true` lets the reply go. */
+  const holds = new Map<string, (goes: boolean) => void>()
 
-  /** Resolves when the server took it or the tries are used up (then it stands there as failed). Raises `Refused` when it is refused for good. */
-  function send(threadId: string, reply: Reply): Promise<void> {
+  watch(all, () => { keep(inbox.state.me, all.value) }, { deep: true })
+
+  /** Resolves when the server took it, or it was taken back, or the tries are used up (then it stands there as failed). Raises `Refused` when it is refused for good. */
+  async function send(threadId: string, reply: Reply): Promise<void> {
     const newest = inbox.state.conversations.get(threadId)?.messages.at(-1)?.position ?? 0
-    const item: Outgoing = { ...reply, key: newKey(), threadId, at: nowIso(), after: newest, state: 'sending', error: null }
+    const held = preferences.undo
+    // What is held must not be overtaken.
+    if (!held) release(threadId)
+    const item: Outgoing = {
+      ...reply, key: newKey(), threadId, at: nowIso(), after: newest, due: now() + HOLD_MS, error: null,
+      state: held ? 'held' : 'sending',
+    }
     all.value.push(item)
-    return enqueue(item)
+    await (held ? hold(item.key) : enqueue(item))
+  }
+
+  /** What is let go joins its queue in the same step, so that nothing that is sent after it comes before it. */
+  function hold(key: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => { end(true) }, HOLD_MS)
+      const end = (goes: boolean): void => {
+        clearTimeout(timer)
+        holds.delete(key)
+        const item = find(key)
+        if (!goes || !item) {
+          resolve()
+          return
+        }
+        item.state = 'sending'
+        enqueue(item).then(resolve, reject)
+      }
+      holds.set(key, end)
+    })
+  }
+
+  /** Lets go what is held, in one thread or in all. */
+  function release(threadId?: string): void {
+    for (const { key } of all.value.filter((item) => threadId === undefined || item.threadId === threadId)) holds.get(key)?.(true)
+  }
+
+  /** Takes a held reply back; undefined when it has left already. */
+  function undo(key: string): Outgoing | undefined {
+    const end = holds.get(key)
+    if (end === undefined) return undefined
+    const item = remove(key)
+    end(false)
+    return item
   }
 
   /** Tries a failed one again under its old key: if it had arrived after all, it is not sent twice. */
@@ -96,9 +153,38 @@ export const useOutgoing = defineStore('outgoing', () => {
     return all.value.find((item) => item.key === key)
   }
 
-  const unconfirmed = computed(() => all.value.some((item) => item.state === 'sending'))
+  /** The page goes: what is held, or was not answered yet, is sent on its way in a request that outlives the page. */
+  function leave(): void {
+    for (const item of all.value) if (item.state !== 'failed') parting(item)
+  }
 
-  return { all, unconfirmed, send, again, remove }
+  /** Takes up what the page before this one had not confirmed. `refused` gets back what the server will not have. */
+  function restore(refused: (item: Outgoing, error: unknown) => void): void {
+    const { me } = inbox.state
+    const fresh = kept(me).filter((item) => !find(item.key))
+    for (const item of fresh) {
+      const isKnown = now() - Date.parse(item.at) < KNOWN_MS
+      all.value.push({ ...item, state: isKnown ? 'sending' : 'failed', error: null })
+      if (isKnown) enqueue(item).catch((error: unknown) => { refused(item, error) })
+    }
+  }
+
+  /** Resolves when nothing is held or on its way any more. */
+  async function finish(): Promise<void> {
+    release()
+    await Promise.allSettled([...queues.values()])
+  }
+
+  /** After signing out nothing of this agent's stays. */
+  function clear(): void {
+    for (const end of [...holds.values()]) end(false)
+    all.value = []
+    sessionStorage.removeItem(KEY)
+  }
+
+  const held = computed(() => all.value.filter((item) => item.state === 'held'))
+
+  return { all, held, send, again, remove, undo, release, leave, restore, finish, clear }
 })
 
 async function post(item: Outgoing): Promise<Message> {
@@ -111,6 +197,16 @@ async function post(item: Outgoing): Promise<Message> {
   )
 }
 
+/** The same request as `post`, of the kind that a closing page may leave behind. Nobody hears its answer. */
+function parting(item: Outgoing): void {
+  void fetch(`${location.origin}/api/v1/threads/${encodeURIComponent(item.threadId)}/messages`, {
+    method: 'POST',
+    keepalive: true,
+    headers: { ...once(item.key), 'Content-Type': 'application/json', Authorization: `Bearer ${readToken() ?? ''}` },
+    body: JSON.stringify(bodyOf(item)),
+  }).catch(() => undefined)
+}
+
 function bodyOf({ text, attachments, quickReplies, replyTo }: Reply): Record<string, unknown> {
   return {
     ...(text === '' ? {} : { text }),
@@ -118,6 +214,18 @@ function bodyOf({ text, attachments, quickReplies, replyTo }: Reply): Record<str
     ...(quickReplies.length === 0 ? {} : { quick_replies: quickReplies }),
     ...(replyTo === null ? {} : { reply_to: replyTo.id }),
   }
+}
+
+function keep(me: string, items: readonly Outgoing[]): void {
+  if (me === '') return
+  if (items.length === 0) sessionStorage.removeItem(KEY)
+  else sessionStorage.setItem(KEY, JSON.stringify({ me, items: items.map((item) => ({ ...item, error: null })) }))
+}
+
+function kept(me: string): Outgoing[] {
+  const text = sessionStorage.getItem(KEY)
+  const found = text === null ? null : (JSON.parse(text) as { me: string; items: Outgoing[] })
+  return found?.me === me ? found.items : []
 }
 
 /** Waits its time, and while the browser knows itself offline until it is back. */
@@ -141,7 +249,7 @@ async function persist<T>(attempt: () => Promise<T>): Promise<T> {
 
 /** Those that are not yet among the messages: the feed may bring the message before its request is answered. */
 export function notYetShown(outgoing: readonly Outgoing[], messages: readonly Message[], me: string): Outgoing[] {
-  return outgoing.filter((item) => !messages.some((message) => isSame(message, item, me)))
+  return outgoing.filter((item) => item.state === 'held' || !messages.some((message) => isSame(message, item, me)))
 }
 
 function isSame(message: Message, item: Outgoing, me: string): boolean {

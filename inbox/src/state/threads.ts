@@ -2,13 +2,15 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 
 import { api, call } from '@/api/client'
-import type { ThreadPage, ThreadSummary } from '@/api/types'
+import type { Channel, ThreadPage, ThreadSummary } from '@/api/types'
 import { putThread } from '@/live/reducer'
 import { emptyList, type Filter, type InboxState } from '@/live/state'
 
 import { useInbox } from './inbox'
 
 const PAGE = 50
+/** Who scrolls on wants many. */
+const MORE = 100
 
 /** The list on the left: its filter, its pages. */
 export const useThreads = defineStore('threads', () => {
@@ -19,6 +21,8 @@ export const useThreads = defineStore('threads', () => {
   const moreError = shallowRef<unknown>(null)
   const filter = computed(() => inbox.state.list.filter)
   const rows = computed(() => rowsOf(inbox.state))
+  /** Every kind of place that customers may write from. */
+  const channels = shallowRef<readonly Channel[]>([])
   const loaded = computed(() => inbox.state.list.loaded)
   /** Only the answer to the newest question counts. */
   let asked = 0
@@ -75,20 +79,21 @@ export const useThreads = defineStore('threads', () => {
   }
 
   async function loadAccounts(): Promise<void> {
-    const page = await call(api.GET('/api/v1/accounts'))
-    const items = Array.isArray(page) ? (page as typeof page.items) : page.items
+    const [{ items }, known] = await Promise.all([call(api.GET('/api/v1/accounts')), call(api.GET('/api/v1/channels'))])
+    channels.value = known.items
     inbox.change((old) => ({ ...old, accounts: new Map(items.map((account) => [account.id, account])) }))
   }
 
-  return { filter, rows, loaded, loading, error, loadingMore, moreError, load, loadMore, choose, loadUnread, loadAccounts }
+  return { filter, rows, loaded, channels, loading, error, loadingMore, moreError, load, loadMore, choose, loadUnread, loadAccounts }
 })
 
 async function fetchPage(filter: Filter, cursor: string | null): Promise<ThreadPage> {
   const query = {
     view: filter.view,
     state: filter.state,
-    limit: PAGE,
+    limit: cursor === null ? PAGE : MORE,
     ...(filter.account === null ? {} : { account: filter.account }),
+    ...(filter.channel === null ? {} : { channel: filter.channel }),
     ...(cursor === null ? {} : { cursor }),
   }
   return await call(api.GET('/api/v1/threads', { params: { query } }))

@@ -7,6 +7,8 @@ const NEAR_TOP_PX = 400
 export interface Scrolling {
   atEnd: Ref<boolean>
   toEnd: () => void
+  /** The reader was taken elsewhere: what grows does not bring them back. */
+  leaveEnd: () => void
 }
 
 /**
@@ -60,5 +62,9 @@ export function useScrolling(
     moved()
   })
   onBeforeUnmount(() => { grown.disconnect() })
-  return { atEnd, toEnd }
+  function leaveEnd(): void {
+    atEnd.value = false
+  }
+
+  return { atEnd, toEnd, leaveEnd }
 }

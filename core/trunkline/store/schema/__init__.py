@@ -15,6 +15,13 @@ from trunkline.store.schema.outgoing import (
     early_receipt,
     reply_credential,
 )
+from trunkline.store.schema.search import (
+    search_identity,
+    search_identity_words,
+    search_message,
+    search_message_words,
+)
+from trunkline.store.schema.visitors import visitor, visitor_device, visitor_token
 
 __all__ = [
     "access_token",
@@ -36,7 +43,14 @@ __all__ = [
     "metadata",
     "raw_request",
     "reply_credential",
+    "search_identity",
+    "search_identity_words",
+    "search_message",
+    "search_message_words",
     "thread",
     "timer",
+    "visitor",
+    "visitor_device",
+    "visitor_token",
     "window",
 ]

@@ -85,6 +85,8 @@ thread = Table(
     Column("key", Text, nullable=False),
     Column("contact_id", Text, ForeignKey("contact.id"), nullable=False),
     Column("identity_id", Text, ForeignKey("identity.id"), nullable=False),
+    #: Which of the connector's channels the customer writes by, where the account has several; null for its own.
+    Column("channel", Text),
     #: new, in_service, pending_review, closed, ignored; written by the desk, "new" at the start.
     Column("state", Text, nullable=False),
     Column("round", Integer, nullable=False),
@@ -100,6 +102,8 @@ thread = Table(
     #: The customer's first message since the last answer, null when none waits.
     ms_column("first_unanswered_at"),
     Column("unread", Integer, nullable=False),
+    #: Position up to which the customer has read, where a client of ours tells it.
+    Column("contact_read", BigInteger, nullable=False, server_default="0"),
     #: {"author": …, "type": …, "text": …} of the newest message.
     json_column("preview"),
     ms_column("created_at", nullable=False),

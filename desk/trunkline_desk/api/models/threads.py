@@ -17,6 +17,7 @@ __all__ = [
     "PageQuery",
     "ReadBody",
     "Thread",
+    "ThreadCounts",
     "ThreadPage",
     "ThreadSummary",
     "ThreadsQuery",
@@ -128,6 +129,14 @@ class ThreadPage(Page[ThreadSummary]):
     stream_cursor: int
 
 
+class ThreadCounts(Answer):
+    """How many threads are open."""
+
+    mine: int
+    unassigned: int
+    all: int
+
+
 class PageQuery(Query):
     """Which part of a list."""
 
@@ -146,6 +155,8 @@ class ThreadsQuery(PageQuery):
     """Which threads."""
 
     view: Literal["all", "mine", "unassigned"] = "all"
+    #: "me", "none", or an agent.
+    assignee: Identifier | None = None
     state: Literal["open", "closed", "any"] = "open"
     account: Identifier | None = None
     channel: Identifier | None = None

@@ -14,7 +14,7 @@ from trunkline_desk.api.route import Call, Route
 from trunkline_desk.people.agents import change_agent, create_agent, reset_agent
 from trunkline_desk.people.links import link_address
 from trunkline_desk.people.roles import Action
-from trunkline_desk.people.tokens import agent_snapshot
+from trunkline_desk.people.tokens import agent_snapshot, revoke_tokens
 from trunkline_desk.schema import agent
 from trunkline_desk.threads.rows import Database, Id, ask, cursor_of, not_found, read_cursor
 
@@ -74,6 +74,22 @@ async def reset(call: Call[EmptyBody, None]) -> dict[str, Any]:
     return made
 
 
+async def end_sessions(call: Call[None, None]) -> None:
+    """Sign an agent out everywhere, open feeds included."""
+    agent_id = call.path("agent_id")
+
+    def work(tx: Any) -> None:
+        row = tx.execute(select(agent).where(agent.c.id == agent_id)).one_or_none()
+        if row is None:
+            raise not_found("agent")
+        revoke_tokens(tx, agent_id)
+        payload = {"agent": agent_snapshot(row)}
+        tx.append("sessions_ended", actor=log_actor(call), at=call.now, payload=payload)
+
+    await call.commit(work)
+    call.desk.later(call.desk.sockets.end_dead(), "end_sockets")
+
+
 ROUTES = (
     Route(
         method="GET",
@@ -120,5 +136,15 @@ ROUTES = (
         answer=AgentInvited,
         refusals=((404, "unknown_agent"),),
         secret=True,
+    ),
+    Route(
+        method="DELETE",
+        path="/agents/{agent_id}/sessions",
+        handler=end_sessions,
+        action=Action.MANAGE_AGENTS,
+        operation="end_sessions",
+        summary="Sign an agent out everywhere.",
+        status=204,
+        refusals=((404, "unknown_agent"),),
     ),
 )

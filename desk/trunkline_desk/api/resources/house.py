@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,26 +23,28 @@ from trunkline_desk.api.route import Call, Route
 from trunkline_desk.people.roles import Action
 from trunkline_desk.threads.rows import Id, cursor_of, read_cursor
 
-__all__ = ["ROUTES"]
+if TYPE_CHECKING:
+    from trunkline.service.accounts import Account
+
+__all__ = ["ROUTES", "account_row"]
 
 
 async def accounts(call: Call[None, None]) -> dict[str, Any]:
     """Return all accounts with their state."""
     found = call.desk.house.accounts.all()
+    return {"items": [account_row(account) for account in found], "next_cursor": None}
+
+
+def account_row(account: Account) -> dict[str, Any]:
+    """Return an account as lists show it."""
     return {
-        "items": [
-            {
-                "id": account.id,
-                "connector": account.connector_name,
-                "channel": account.channel,
-                "title": account.title,
-                "state": account.state,
-                "reason": account.reason,
-                "locked": account.locked,
-            }
-            for account in found
-        ],
-        "next_cursor": None,
+        "id": account.id,
+        "connector": account.connector_name,
+        "channel": account.channel,
+        "title": account.title,
+        "state": account.state,
+        "reason": account.reason,
+        "locked": account.locked,
     }
 
 

@@ -18,6 +18,7 @@ from trunkline_desk.api.actors import author_of, change_of, log_actor
 from trunkline_desk.api.models.messages import Message, MessagePage, NewReply
 from trunkline_desk.api.models.threads import BeforeQuery
 from trunkline_desk.api.models.words import EmptyBody
+from trunkline_desk.api.presence import moment_of
 from trunkline_desk.api.route import Call, Route
 from trunkline_desk.people.roles import Action
 from trunkline_desk.threads.composing import effective
@@ -99,6 +100,7 @@ async def typing(call: Call[EmptyBody, None]) -> None:
     """Show the customer that an answer is being written; seen or not, nothing is kept."""
     desk, thread_id = call.desk, call.path("thread_id")
     row = await ask(desk.house.store, find_thread, thread_id)
+    desk.presences.tell(moment_of("typing", thread_id, call.actor))
     if Extra.TYPING not in effective(desk.house, row, call.now).extras:
         raise Problem(409, "not_supported", "This channel cannot show that somebody is typing.")
     desk.later(signals.typing(desk.house, thread_id), "typing")

@@ -13,6 +13,7 @@ from trunkline_desk.api.models.threads import (
     PageQuery,
     ReadBody,
     Thread,
+    ThreadCounts,
     ThreadPage,
     ThreadsQuery,
 )
@@ -22,7 +23,7 @@ from trunkline_desk.people.roles import Action
 from trunkline_desk.threads import states
 from trunkline_desk.threads.detail import read_thread
 from trunkline_desk.threads.history import read_history
-from trunkline_desk.threads.listing import Wanted, list_threads
+from trunkline_desk.threads.listing import NOBODY, Wanted, count_open, list_threads
 from trunkline_desk.threads.reading import mark_read
 from trunkline_desk.threads.rows import ask
 
@@ -33,10 +34,10 @@ async def threads(call: Call[None, ThreadsQuery]) -> dict[str, Any]:
     """Return a page of the inbox."""
     query, house = call.query, call.desk.house
     wanted = Wanted(
-        view=query.view,
         state=query.state,
-        agent_id=call.actor.id,
-        accounts=_accounts(call),
+        assignee=_assignee(call),
+        account=query.account,
+        channel=None if query.channel is None else (query.channel, _accounts_of(call, query.channel)),
         unread=query.unread,
         cursor=query.cursor,
         limit=query.limit,
@@ -44,13 +45,21 @@ async def threads(call: Call[None, ThreadsQuery]) -> dict[str, Any]:
     return await ask(house.store, list_threads, house, wanted, call.now)
 
 
-def _accounts(call: Call[None, ThreadsQuery]) -> tuple[str, ...] | None:
-    """Return the accounts that are asked for by id, by channel, or by both."""
+def _assignee(call: Call[None, ThreadsQuery]) -> str | None:
+    """Return whose threads are asked for."""
     query = call.query
-    if query.channel is None:
-        return None if query.account is None else (query.account,)
-    on_channel = [account.id for account in call.desk.house.accounts.all() if account.channel == query.channel]
-    return tuple(account for account in on_channel if query.account in {None, account})
+    if query.assignee is not None:
+        return call.actor.id if query.assignee == "me" else query.assignee
+    return {"all": None, "mine": call.actor.id, "unassigned": NOBODY}[query.view]
+
+
+def _accounts_of(call: Call[None, ThreadsQuery], channel: str) -> tuple[str, ...]:
+    return tuple(account.id for account in call.desk.house.accounts.all() if account.channel == channel)
+
+
+async def counts(call: Call[None, None]) -> dict[str, int]:
+    """Return how many threads are open."""
+    return await ask(call.desk.house.store, count_open, call.actor.id)
 
 
 async def thread(call: Call[None, None]) -> dict[str, Any]:
@@ -108,6 +117,15 @@ ROUTES = (
         summary="A page of the inbox, newest message first.",
         query=ThreadsQuery,
         answer=ThreadPage,
+    ),
+    Route(
+        method="GET",
+        path="/threads/counts",
+        handler=counts,
+        action=Action.READ_THREADS,
+        operation="thread_counts",
+        summary="How many threads are open: mine, nobody's, all.",
+        answer=ThreadCounts,
     ),
     Route(
         method="GET",

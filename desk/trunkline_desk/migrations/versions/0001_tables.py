@@ -46,6 +46,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_agent_token_agent_id"), "agent_token", ["agent_id"], unique=False)
     op.create_table(
+        "canned_reply",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.Text(), nullable=True),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("shortcut", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["agent.id"], name=op.f("fk_canned_reply_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_canned_reply")),
+        sa.UniqueConstraint("scope", "shortcut", name=op.f("uq_canned_reply_scope_shortcut")),
+    )
+    op.create_table(
         "note",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("thread_id", sa.Text(), nullable=False),
@@ -68,9 +81,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_setup_link")),
         sa.UniqueConstraint("agent_id", name=op.f("uq_setup_link_agent_id")),
     )
-
-    # The desk writes a thread's state, so the index that its list needs is made here: what is open among much that is not.
-    is_open = sa.text("state NOT IN ('closed', 'ignored')")
-    op.create_index(
-        "ix_thread_open", "thread", ["last_message_at", "id"], sqlite_where=is_open, postgresql_where=is_open
-    )
+    # ### end Alembic commands ###

@@ -223,6 +223,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_reply_credential_thread", "reply_credential", ["thread_id", "expires_at"], unique=False)
     op.create_table(
+        "search_identity",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("identity_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_search_identity")),
+        sa.UniqueConstraint("identity_id", name=op.f("uq_search_identity_identity_id")),
+    )
+    op.create_table(
+        "search_message",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_search_message")),
+        sa.UniqueConstraint("message_id", name=op.f("uq_search_message_message_id")),
+    )
+    op.create_index("ix_search_message_at", "search_message", ["at"], unique=False)
+    op.create_table(
         "timer",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("application", sa.Text(), nullable=False),
@@ -234,6 +250,42 @@ def upgrade() -> None:
         sa.UniqueConstraint("application", "kind", "subject", name=op.f("uq_timer_application_kind_subject")),
     )
     op.create_index("ix_timer_due", "timer", ["due_at"], unique=False)
+    op.create_table(
+        "visitor",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("merged_into", sa.Text(), nullable=True),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("stated", sa.Text(), nullable=False),
+        sa.Column("verified", sa.Text(), nullable=False),
+        sa.Column("visits", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=True),
+        sa.Column("acked_seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("blocked", sa.Boolean(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_visitor")),
+        sa.UniqueConstraint("account_id", "external_id", name=op.f("uq_visitor_account_id_external_id")),
+    )
+    op.create_index("ix_visitor_merged_into", "visitor", ["merged_into"], unique=False)
+    op.create_table(
+        "visitor_device",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("token_id", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("push_token", sa.LargeBinary(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=True),
+        sa.Column("bundle_id", sa.Text(), nullable=True),
+        sa.Column("locale", sa.Text(), nullable=True),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "device_id", name=op.f("pk_visitor_device")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_visitor_device_token_id", "visitor_device", ["token_id"], unique=False)
     op.create_table(
         "window",
         sa.Column("thread_id", sa.Text(), nullable=False),
@@ -271,12 +323,30 @@ def upgrade() -> None:
         postgresql_where=sa.text("profile_at IS NULL"),
     )
     op.create_table(
+        "visitor_token",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("visitor_id", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("client", sa.Text(), nullable=False),
+        sa.Column("device_id", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["visitor_id"], ["visitor.id"], name=op.f("fk_visitor_token_visitor_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_visitor_token")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_visitor_token_token_hash")),
+    )
+    op.create_index("ix_visitor_token_visitor_id", "visitor_token", ["visitor_id"], unique=False)
+    op.create_table(
         "thread",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("contact_id", sa.Text(), nullable=False),
         sa.Column("identity_id", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("assignee_id", sa.Text(), nullable=True),
@@ -287,6 +357,7 @@ def upgrade() -> None:
         sa.Column("last_inbound_at", sa.BigInteger(), nullable=False),
         sa.Column("first_unanswered_at", sa.BigInteger(), nullable=True),
         sa.Column("unread", sa.Integer(), nullable=False),
+        sa.Column("contact_read", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("preview", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_thread_contact_id")),

@@ -1,0 +1,46 @@
+"""What the widget can carry. We hold both ends, so the limits are ours: the README of this package lists them."""
+
+from __future__ import annotations
+
+from trunkline import contract
+from trunkline.contract import ContentRule, Extra
+from trunkline.model import ContentKind as Kind
+from trunkline.model import Level
+
+__all__ = ["MAX_BYTES", "MAX_TEXT", "WEB"]
+
+MAX_TEXT = 10_000
+MAX_BYTES = 20 * 1024 * 1024
+
+_FULL = ContentRule(level=Level.FULL)
+_WORDS = ContentRule(level=Level.FALLBACK, becomes=Kind.TEXT)
+
+
+def _media(*mimes: str) -> ContentRule:
+    return ContentRule(level=Level.FULL, media=(contract.MediaLimit(mimes=mimes, max_bytes=MAX_BYTES),))
+
+
+_SAID = ContentRule(level=Level.FULL, text=contract.TextLimit(max=MAX_TEXT))
+_FILES = {
+    Kind.IMAGE: _media("image/jpeg", "image/png", "image/gif", "image/webp"),
+    Kind.VIDEO: _media("video/mp4", "video/webm"),
+    Kind.AUDIO: _media("audio/*"),
+    Kind.FILE: _media("*/*"),
+}
+
+WEB = contract.Capabilities(
+    receives={Kind.TEXT: _SAID, Kind.CHOICE: _FULL, **_FILES},
+    sends={
+        Kind.TEXT: _SAID,
+        **_FILES,
+        **dict.fromkeys((Kind.LOCATION, Kind.CARD, Kind.CAROUSEL), _FULL),
+        **dict.fromkeys((Kind.LINK, Kind.STICKER, Kind.CONTACTS), _WORDS),
+    },
+    receipts=contract.Receipts(delivered=True, read=True, watermark=True),
+    sending=contract.Sending(idempotency=contract.Idempotency.KEY),
+    receiving=contract.Receiving(transport=contract.Transport.HOSTED, dedupe_source="client_id"),
+    quick_replies=contract.QuickReplyLimit(max=13, title_max=40, data_max=300),
+    extras=frozenset({
+        Extra.TYPING, Extra.MARK_READ, Extra.RECALL, Extra.QUOTE, Extra.PROFILE, Extra.SENDER_NAME,
+    }),
+)  # fmt: skip

@@ -1,0 +1,71 @@
+/** Which pages the visitor saw: told to the frame, sent only when there is a conversation. */
+import { isoNow } from '../clock'
+import type { View } from '../port'
+
+const SECRET = /token|code|pass|secret|auth|session|sig|key|mail|phone/i
+const MOST = 20
+
+/** Return an address without its fragment and without what may be a secret. */
+export function cleaned(address: string): string {
+  const url = new URL(address, location.href)
+  url.hash = url.username = url.password = ''
+  for (const name of [...url.searchParams.keys()]) if (SECRET.test(name)) url.searchParams.delete(name)
+  return url.href.slice(0, 2048)
+}
+
+export function campaign(): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    if (name.startsWith('utm_')) found[name.slice(4)] = value.slice(0, 256)
+  }
+  return found
+}
+
+export class Visits {
+  readonly seen: View[] = []
+  #patched: (() => void)[] = []
+
+  constructor(readonly tell: (view: View) => void) {}
+
+  /** Watch the page's address, also where it changes without a load; not where the visitor asked not to be tracked. */
+  watch(): void {
+    const { globalPrivacyControl, doNotTrack } = navigator as Navigator & { globalPrivacyControl?: boolean }
+    if (globalPrivacyControl || doNotTrack === '1') return
+    let last = ''
+    const look = (): void => {
+      const url = cleaned(location.href)
+      if (url !== last) this.page(url)
+      last = url
+    }
+    const later = (): unknown => setTimeout(look)
+    for (const name of ['pushState', 'replaceState'] as const) {
+      const original = history[name]
+      const patched = function (this: History, ...args: Parameters<History['pushState']>): void {
+        original.apply(this, args)
+        later()
+      }
+      history[name] = patched
+      // Somebody else may have patched it after us: then it stays, and does nothing more than it did.
+      this.#patched.push(() => void (history[name] === patched && (history[name] = original)))
+    }
+    for (const name of ['popstate', 'hashchange']) {
+      addEventListener(name, later)
+      this.#patched.push(() => removeEventListener(name, later))
+    }
+    look()
+  }
+
+  page(address: string): void {
+    this.note({ url: cleaned(address), title: document.title.slice(0, 256), at: isoNow() })
+  }
+
+  note(view: View): void {
+    this.seen.push(view)
+    this.seen.splice(0, this.seen.length - MOST)
+    this.tell(view)
+  }
+
+  stop(): void {
+    for (const undo of this.#patched.splice(0)) undo()
+  }
+}

@@ -1,0 +1,91 @@
+"""The feed of a contact is the log: a pure table from our events to the changes that a client applies.
+
+An event that stands in no table is none of the customer's business, and the table of what is shown is closed: notes,
+deliveries, assignments of other kinds never get out by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from trunkline.clock import to_text
+from trunkline.hosted.objects import author_object
+
+if TYPE_CHECKING:
+    from trunkline.hosted.objects import Shower
+    from trunkline.store import LogRow
+
+__all__ = ["CHANGES", "Translate", "change_of"]
+
+#: (payload, row, shower) → (type of the change, its data), None when there is nothing to tell.
+Translate = Callable[[Mapping[str, Any], "LogRow", "Shower"], tuple[str, dict[str, Any]] | None]
+
+
+def _created(payload: Mapping[str, Any], _row: LogRow, shower: Shower) -> tuple[str, dict[str, Any]]:
+    return "message.created", shower.message(payload["message"], payload.get("external_id"))
+
+
+def _updated(payload: Mapping[str, Any], _row: LogRow, shower: Shower) -> tuple[str, dict[str, Any]]:
+    return "message.updated", shower.message(payload["message"], payload.get("external_id"))
+
+
+def _redacted(payload: Mapping[str, Any], _row: LogRow, shower: Shower) -> tuple[str, dict[str, Any]]:
+    return "message.redacted", shower.message(payload["message"], payload.get("external_id"))
+
+
+def _read_by_agent(payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[str, dict[str, Any]]:
+    data = {"id": f"th_{row.thread_id}:agent", "thread_id": f"th_{row.thread_id}", "side": "agent"}
+    return "read.changed", {**data, "pos": payload["position"], "rev": row.seq}
+
+
+def _read_by_contact(payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[str, dict[str, Any]]:
+    data = {"id": f"th_{row.thread_id}:contact", "thread_id": f"th_{row.thread_id}", "side": "contact"}
+    return "read.changed", {**data, "pos": payload["position"], "unread": payload["unread"], "rev": row.seq}
+
+
+def _opened(_payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[str, dict[str, Any]]:
+    return "thread.changed", {"id": f"th_{row.thread_id}", "state": "open", "rev": row.seq}
+
+
+def _closed(_payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[str, dict[str, Any]]:
+    return "thread.changed", {"id": f"th_{row.thread_id}", "state": "closed", "rev": row.seq}
+
+
+def _assigned(payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[str, dict[str, Any]]:
+    assignee = payload.get("assignee")
+    agent = None if assignee is None else author_object({"kind": "agent", **assignee})
+    return "thread.changed", {"id": f"th_{row.thread_id}", "agent": agent, "rev": row.seq}
+
+
+def _profile(payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[str, dict[str, Any]]:
+    return "contact.changed", {**payload["profile"], "rev": row.seq}
+
+
+#: Kind of event → how it is told.
+CHANGES: Mapping[str, Translate] = {
+    "created": _opened,
+    "message_received": _created,
+    "reply_sent": _created,
+    "message_edited": _updated,
+    "message_restored": _updated,
+    "message_recalled": _redacted,
+    "read": _read_by_agent,
+    "contact_read": _read_by_contact,
+    "closed": _closed,
+    "reopened": _opened,
+    "assigned": _assigned,
+    "visitor_changed": _profile,
+}
+
+
+def change_of(row: LogRow, table: Mapping[str, Translate], shower: Shower) -> dict[str, Any] | None:
+    """Return an event as a change, None if customers are not told of it."""
+    translate = table.get(row.kind)
+    told = None if translate is None else translate(msgspec.json.decode(row.payload), row, shower)
+    if told is None:
+        return None
+    kind, data = told
+    return {"seq": row.seq, "type": kind, "at": to_text(row.at), "data": data}

@@ -1,0 +1,159 @@
+"""What the calls of the visitor protocol share: the house, the accounts by key, signatures, limits, listeners."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
+
+from trunkline.errors import StartRefused
+from trunkline.hosted.calls import ClientCalls, Inbox
+from trunkline.hosted.connector import HostedConnector
+from trunkline.hosted.hub import Hub
+from trunkline.hosted.limiting import Limiter
+from trunkline.hosted.objects import Shower
+from trunkline.hosted.sending import take
+from trunkline.hosted.signing import Cursor, Signer
+from trunkline.hosted.versions import Features, context_of, features_of
+from trunkline.log import get_logger
+from trunkline.service.arrivals import AccountFacts
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from trunkline.hosted.connector import Client
+    from trunkline.hosted.sending import Sending, Taken
+    from trunkline.hosted.visitors import Holder
+    from trunkline.service.accounts import Account, Accounts
+    from trunkline.service.house import House
+    from trunkline.service.media import StoredFile
+    from trunkline.store import Transaction
+
+__all__ = ["PREFIX", "Directory", "Front", "check_public_keys", "facts_of", "inboxes"]
+
+log = get_logger("hosted")
+
+PREFIX = "/client/v1"
+
+
+def inboxes(accounts: Accounts) -> Iterable[Inbox]:
+    """Yield the hosted accounts that are in use."""
+    for account in accounts.all():
+        if account.state != "disabled" and isinstance(account.connector, HostedConnector):
+            yield Inbox(account, account.connector)
+
+
+def check_public_keys(accounts: Accounts) -> None:
+    """Make sure that a public key names one account.
+
+    Raises:
+        StartRefused: two accounts have the same.
+    """
+    seen: dict[str, str] = {}
+    for inbox in inboxes(accounts):
+        key = inbox.connector.public_key
+        if key in seen:
+            words = f"The accounts {seen[key]} and {inbox.id} have the same public key {key}"
+            raise StartRefused(f"{words}: give one of them another.")
+        seen[key] = inbox.id
+
+
+class Directory:
+    """Accounts by public key: what pages of connectors are given (`trunkline.hosted.Pages`)."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    @property
+    def public_url(self) -> str:
+        """How the world reaches us, "" when it is not configured."""
+        return self._house.settings.server.public_url or ""
+
+    def find(self, public_key: str) -> HostedConnector | None:
+        """Return the connector with this key, None if there is none in use."""
+        inbox = self.inbox(public_key)
+        return None if inbox is None else inbox.connector
+
+    def title(self, public_key: str) -> str:
+        """Return the title of the account with this key, "" if there is none."""
+        inbox = self.inbox(public_key)
+        return "" if inbox is None else inbox.account.title
+
+    def inbox(self, public_key: str) -> Inbox | None:
+        """Return the account with this key, None if there is none in use."""
+        return next((one for one in inboxes(self._house.accounts) if one.connector.public_key == public_key), None)
+
+    def of(self, account_id: str) -> Inbox | None:
+        """Return a hosted account by its id, None if it is not in use."""
+        account = self._house.accounts.get(account_id)
+        if account is None or not isinstance(account.connector, HostedConnector):
+            return None
+        return Inbox(account, account.connector)
+
+
+class Front:
+    """The state behind the door."""
+
+    def __init__(
+        self,
+        house: House,
+        calls: ClientCalls,
+        *,
+        address_of: Callable[[web.Request], str],
+        file_response: Callable[[StoredFile], web.FileResponse],
+        request_id_of: Callable[[web.Request], str],
+    ) -> None:
+        self.house, self.calls = house, calls
+        #: The address that a request came from, its id, and how a stored file is answered: the doors' business.
+        self.address_of, self.request_id_of, self.file_response = address_of, request_id_of, file_response
+        self.prefix = PREFIX
+        self.directory = Directory(house)
+        self.signer = Signer(house.secrets)
+        self.shower = Shower(self.signer, PREFIX)
+        self.limiter = Limiter(house.clock)
+        self.hub = Hub(house)
+        self._asides: set[asyncio.Task[Any]] = set()
+
+    def cursor(self, holder: Holder, seq: int) -> str:
+        """Return a cursor for a visitor."""
+        return self.signer.cursor(holder.visitor_id, Cursor(holder.epoch, seq))
+
+    def place(self, holder: Holder, text: str) -> int | None:
+        """Return the event that a cursor stands at; None when it is over, and everything must be read anew."""
+        cursor = self.signer.read_cursor(holder.visitor_id, text)
+        if cursor is None or cursor.epoch != holder.epoch or cursor.seq > self.house.feed.last_seq:
+            return None
+        return cursor.seq
+
+    def features(self, inbox: Inbox, client: Client, *, verified: bool) -> Features:
+        """Return what a client may use, and why not."""
+        channel = inbox.channel(client)
+        context = context_of(inbox.id, client, verified=verified, at_ms=self.house.clock.now_ms())
+        return features_of(channel, context, self.calls.features(channel, context))
+
+    def take(self, tx: Transaction, sendings: list[Sending]) -> list[Taken]:
+        """Store messages that came together; one function, so that the writer makes one batch of them."""
+        return take(tx, sendings, self.house.intake)
+
+    def aside(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Do something that nobody waits for; it is waited for at the end."""
+        task = asyncio.create_task(work, name=name)
+        self._asides.add(task)
+        task.add_done_callback(self._done)
+
+    async def settle(self) -> None:
+        """Wait for what was done aside."""
+        while self._asides:
+            await asyncio.gather(*list(self._asides), return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._asides.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("hosted.aside_failed", task=task.get_name(), error=type(error).__name__)
+
+
+def facts_of(account: Account) -> AccountFacts:
+    """Return what intake has to know of a hosted account."""
+    assert account.spec is not None  # noqa: S101 - an account with a connector has a spec
+    assert account.channel_spec is not None  # noqa: S101 - the same
+    return AccountFacts(account.id, account.channel_spec, account.spec.channels)

@@ -1,0 +1,98 @@
+"""How often somebody may do something: buckets that fill up again, by contact or by address of origin.
+
+The counts live in this process; several processes allow as many times as much.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trunkline.hosted.refusals import ClientRefused
+
+if TYPE_CHECKING:
+    from trunkline.contract import Clock
+
+__all__ = ["LIMITS", "Limit", "Limiter", "is_public"]
+
+_MOST_BUCKETS = 50_000
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """At most `burst` at once, and `per_hour` in the long run."""
+
+    per_hour: float
+    burst: float
+
+
+#: What is limited → how much; `.ip` counts by address, the others by contact.
+LIMITS: Mapping[str, Limit] = {
+    "tokens.ip": Limit(20, 5),
+    "exchanges.ip": Limit(240, 30),
+    "calls.ip": Limit(36_000, 600),
+    "contact": Limit(30, 10),
+    "messages": Limit(20 * 60, 10),
+    "uploads": Limit(20, 10),
+    "upload_bytes": Limit(100 * 2**20, 60 * 2**20),
+    "submissions": Limit(5, 5),
+    "submissions.ip": Limit(20, 20),
+    "typing": Limit(1200, 1),
+    "views": Limit(3600, 5),
+    "frames": Limit(10 * 3600, 60),
+}
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is somebody's own: behind a private one stands our proxy, and with it everybody."""
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
+
+
+class Limiter:
+    """Buckets per limit and person; those that were not used for longest are forgotten first."""
+
+    def __init__(self, clock: Clock, limits: Mapping[str, Limit] = LIMITS) -> None:
+        self._clock, self._limits = clock, dict(limits)
+        #: (limit, who) → what is left, and when that was.
+        self._buckets: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is limited."""
+        return tuple(self._limits)
+
+    def change(self, name: str, limit: Limit) -> None:
+        """Use another figure."""
+        self._limits[name] = limit
+
+    def take(self, name: str, who: str, amount: float = 1.0) -> None:
+        """Use up some of a limit.
+
+        Raises:
+            ClientRefused: 429 with the seconds until there is enough again.
+        """
+        missing = self._missing(name, who, amount)
+        if missing > 0:
+            seconds = math.ceil(missing / self._limits[name].per_hour * 3600)
+            raise ClientRefused("rate_limited", retry_after=max(1, seconds))
+
+    def allows(self, name: str, who: str) -> bool:
+        """Use up one if there is one; for what is dropped in silence."""
+        return self._missing(name, who, 1.0) <= 0
+
+    def _missing(self, name: str, who: str, amount: float) -> float:
+        limit, now, place = self._limits[name], self._clock.now_ms(), (name, who)
+        left, at = self._buckets.pop(place, (limit.burst, now))
+        filled = min(limit.burst, left + max(0, now - at) / 3_600_000 * limit.per_hour)
+        missing = amount - filled
+        self._buckets[place] = (filled - amount if missing <= 0 else filled, now)
+        if len(self._buckets) > _MOST_BUCKETS:
+            self._buckets.popitem(last=False)
+        return missing

@@ -1,0 +1,91 @@
+"""Who writes on channels of ours: visitors, the tokens they hold, the devices that may be woken."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from trunkline.store.schema.columns import id_column, json_column, metadata, ms_column
+
+__all__ = ["visitor", "visitor_device", "visitor_token"]
+
+#: Somebody on a hosted account. The identity (same account and external id) is made when they first write.
+visitor = Table(
+    "visitor",
+    metadata,
+    id_column(),
+    Column("account_id", Text, nullable=False),
+    #: Random while anonymous, "u:<subject>" once verified; `identity.external_id` and the key of the live thread.
+    Column("external_id", Text, nullable=False),
+    #: Who they are for the site that vouches for them; null while anonymous.
+    Column("subject", Text),
+    #: The visitor that this one turned out to be.
+    Column("merged_into", Text),
+    #: Part of every cursor: raised when the feed behind it is another one (a merge).
+    Column("epoch", Integer, nullable=False),
+    #: What they say of themselves: {"name", "email", "phone", "locale", "timezone", "attributes": {…}}.
+    json_column("stated", nullable=False),
+    #: What the site signed; the same keys. It wins.
+    json_column("verified", nullable=False),
+    #: The last pages, newest last: [{"url", "screen", "title", "at"}].
+    json_column("visits", nullable=False),
+    #: {"utm": {…}, "referrer": …} of the first visit.
+    json_column("origin"),
+    #: Up to which event a client of theirs has everything.
+    Column("acked_seq", BigInteger, nullable=False, server_default="0"),
+    #: Blocked: what they send looks accepted to them and reaches nobody.
+    Column("blocked", Boolean, nullable=False),
+    ms_column("seen_at", nullable=False),
+    ms_column("created_at", nullable=False),
+    UniqueConstraint("account_id", "external_id"),
+    Index("ix_visitor_merged_into", "merged_into"),
+)
+
+visitor_token = Table(
+    "visitor_token",
+    metadata,
+    id_column(),
+    #: SHA-256 of the token.
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("account_id", Text, nullable=False),
+    Column("visitor_id", Text, ForeignKey("visitor.id"), nullable=False),
+    #: Who was proved when it was given; null for an anonymous one.
+    Column("subject", Text),
+    #: What the client said of itself: {"platform", "version", "form", "locale"}.
+    json_column("client", nullable=False),
+    Column("device_id", Text),
+    ms_column("expires_at", nullable=False),
+    ms_column("revoked_at"),
+    ms_column("created_at", nullable=False),
+    Index("ix_visitor_token_visitor_id", "visitor_id"),
+)
+
+#: Where a push may wake an app. It belongs to one token and goes with it.
+visitor_device = Table(
+    "visitor_device",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    Column("token_id", Text, nullable=False),
+    #: apns, fcm, hms, webpush
+    Column("provider", Text, nullable=False),
+    #: Encrypted JSON: {"push_token": …}.
+    Column("push_token", LargeBinary, nullable=False),
+    Column("environment", Text),
+    Column("bundle_id", Text),
+    Column("locale", Text),
+    Column("enabled", Boolean, nullable=False),
+    ms_column("updated_at", nullable=False),
+    Index("ix_visitor_device_token_id", "token_id"),
+    sqlite_with_rowid=False,
+)
