@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Enter
 from tests.browser.screen import words
 from tests.journeys.shop import Shop, until
+from trunkline_line.simulator import Customer
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -234,3 +238,36 @@ async def test_no_other_page_may_hold_the_inbox_in_a_frame(shop: Shop, enter: En
     policy = response.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy.replace("'wasm-unsafe-eval'", "")
+
+
+async def test_sec_37_an_uploaded_script_runs_in_no_page_of_ours(shop: Shop, enter: Enter) -> None:
+    mei = shop.line.customer("Mei")
+    await mei.text("Hello")
+    thread = await shop.thread_of(mei)
+    script = {"headers": {"Content-Type": "text/javascript"}, "data": b"window.__hit = 1"}
+    media = (await shop.ada.call("POST", "/media?name=run.js", **script)).json
+    await shop.ada.post(f"/threads/{thread['id']}/messages", {"attachments": [media["id"]]})
+    address = await until(lambda: _address(mei))
+    screen = await (await enter(shop)).visit()
+    ran = await screen.page.evaluate(RUN, address)
+    assert ran == "refused"
+    assert "hit" not in await screen.verdict()
+    # The policy was broken on purpose: its reports are none of the faults that end every test.
+    screen.faults.clear()
+    await screen.page.evaluate("window.__violations = []")
+
+
+#: Adds a script to the page as an attacker would, and says what became of it.
+RUN = """address => new Promise((tell) => {
+    const script = document.createElement('script')
+    script.onload = () => tell('loaded')
+    script.onerror = () => tell('refused')
+    try { script.src = address } catch { return tell('refused') }
+    document.head.append(script)
+})"""
+
+
+async def _address(mei: Customer) -> str | None:
+    """Return the public address of the file that they were sent."""
+    found = re.search(r'https?://[^"]+/media/[^"]+', json.dumps([said.message for said in mei.sees]))
+    return None if found is None else found[0]
