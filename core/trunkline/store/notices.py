@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
+from collections.abc import AsyncIterator
 
 import psycopg
 
 from trunkline.log import get_logger
 
-__all__ = ["NOTICE_CHANNEL", "Notices"]
+__all__ = ["NOTICE_CHANNEL", "Notices", "connected"]
 
 log = get_logger("store")
 
@@ -20,7 +22,29 @@ _MOST_BYTES = 7999
 #: What waits at most; the oldest are worth the least.
 _MOST_WAITING = 1000
 _AGAIN_S = 1.0
+#: How long a connection that nobody wants any more may take to open, so that it can be closed.
+_CLOSING_S = 1.0
 _SEND = b"SELECT pg_notify(%s, %s)"
+
+
+@contextlib.asynccontextmanager
+async def connected(address: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[object, ...]]]:
+    """Open a connection of our own and close it again, also when we are cancelled in the midst of opening it.
+
+    Raises:
+        psycopg.Error: the server cannot be reached, or left us.
+    """
+    opening = asyncio.ensure_future(psycopg.AsyncConnection.connect(address, autocommit=True, connect_timeout=10))
+    try:
+        connection = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait({opening}, timeout=_CLOSING_S)
+        if opening.cancel() or opening.exception() is not None:
+            raise
+        await opening.result().close()
+        raise
+    async with connection:
+        yield connection
 
 
 class Notices:
@@ -44,8 +68,7 @@ class Notices:
         while True:
             await self._filled.wait()
             try:
-                connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True, connect_timeout=10)
-                async with connection:
+                async with connected(self._address) as connection:
                     await self._send(connection)
             except psycopg.Error as error:
                 log.warning("db.notice_failed", error=type(error).__name__)

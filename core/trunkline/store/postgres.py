@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from trunkline.errors import StoreUnavailable
 from trunkline.log import get_logger
 from trunkline.store import schema
-from trunkline.store.notices import NOTICE_CHANNEL, Notices
+from trunkline.store.notices import NOTICE_CHANNEL, Notices, connected
 from trunkline.store.prepared import Prepared
 
 __all__ = ["LOG_CHANNEL", "PostgresBackend"]
@@ -111,8 +111,7 @@ class PostgresBackend:
         ways = {LOG_CHANNEL: tell, NOTICE_CHANNEL: hear}
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(self._address(), autocommit=True)
-                async with connection:
+                async with connected(self._address()) as connection:
                     for channel in ways:
                         await connection.execute(f"LISTEN {channel}".encode())
                     tell("0 *")
