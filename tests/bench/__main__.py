@@ -24,6 +24,7 @@ from tests.bench.databases import postgres_url
 from tests.bench.load import Load
 from tests.bench.outbox import outbox_rate
 from tests.bench.payloads import line_requests, whatsapp_requests
+from tests.bench.screens import screen_figures
 from tests.bench.servers import Peer, Server, Trunkline
 
 _WARM = 600
@@ -146,6 +147,7 @@ async def main() -> None:
         seconds, memory = await start_figures()
         console.print(f"trunkline serve: ready in {seconds:.2f} s, {memory:.0f} MiB idle")
         console.print(await outbox_rate())
+        console.print(await screen_figures())
         await archive_figures(asked.messages, console)
 
 

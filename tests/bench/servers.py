@@ -100,10 +100,11 @@ class Peer(Server):
 
 
 class Trunkline(Server):
-    """`trunkline serve` with one LINE account."""
+    """`trunkline serve` with one LINE account, and `more` in its configuration."""
 
-    def __init__(self, database: str | None = None, api_base: str = "http://127.0.0.1:9") -> None:
+    def __init__(self, database: str | None = None, api_base: str = "http://127.0.0.1:9", more: str = "") -> None:
         super().__init__()
+        self._more = more
         self._database = database or f"sqlite:///{self.folder.name}/bench.db"
         self._api_base = api_base
 
@@ -116,7 +117,7 @@ class Trunkline(Server):
             f'[server]\nlisten = "127.0.0.1:{self.port}"\nallow_hosts = [{host}]\nmetrics_listen = "off"\n'
             f'[log]\nlevel = "ERROR"\n[database]\nurl = {json.dumps(self._database)}\n'
             f'[[accounts]]\nid = "shop"\nconnector = "line"\n'
-            f"settings = {{ {settings}, api_base = {base}, data_base = {base} }}\n"
+            f"settings = {{ {settings}, api_base = {base}, data_base = {base} }}\n{self._more}"
         )
         return [sys.executable, "-m", "trunkline.cli", "serve", "--config", str(file)]
 

@@ -154,6 +154,19 @@ def _size(what: LogRow | bytes) -> int:
     return sys.getsizeof(what if isinstance(what, bytes) else what.payload)
 
 
+class _Thread(msgspec.Struct):
+    account_id: str
+
+
+class _Created(msgspec.Struct):
+    """What of the event `created` tells whom it may concern."""
+
+    thread: _Thread
+
+
+_created = msgspec.json.Decoder(_Created).decode
+
+
 class Hub:
     """All lines of this process."""
 
@@ -231,8 +244,10 @@ class Hub:
                 self._relink(row)
 
     def _greet(self, row: LogRow) -> None:
-        """A thread came into being: its visitor may be listening already."""
-        if self._lines and row.thread_id is not None and row.thread_id not in self._by_thread:
+        """A thread came into being: its visitor may be listening already, if anybody of that account does."""
+        if row.thread_id is None or row.thread_id in self._by_thread:
+            return
+        if _created(row.payload).thread.account_id in {line.holder.account_id for line in self._lines}:
             task = asyncio.create_task(self._learn(row.thread_id), name="hosted-learn")
             self._learning.add(task)
             task.add_done_callback(self._learning.discard)

@@ -66,8 +66,9 @@ class PostgresBackend:
         """Return the engine of the readers; their transactions are read-only."""
         return create_async_engine(
             self.url,
-            pool_size=4,
-            max_overflow=4,
+            pool_size=8,
+            # None over the limit: what is opened in a rush and closed again costs more than waiting.
+            max_overflow=0,
             pool_pre_ping=True,
             connect_args={
                 "options": f"{self._options} -c default_transaction_read_only=on",

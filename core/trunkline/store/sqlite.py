@@ -92,9 +92,12 @@ class SqliteBackend:
         return engine
 
     def readers(self) -> AsyncEngine:
-        """Return the engine of the readers; their connections refuse to write."""
+        """Return the engine of the readers; their connections refuse to write.
+
+        None over the limit: what is opened in a rush and closed again costs more than waiting.
+        """
         engine = create_async_engine(
-            f"sqlite+aiosqlite:///file:{self.path}?mode=ro&uri=true", pool_size=4, max_overflow=4
+            f"sqlite+aiosqlite:///file:{self.path}?mode=ro&uri=true", pool_size=8, max_overflow=0
         )
         event.listen(engine.sync_engine, "connect", _prepare_reader)
         return engine
