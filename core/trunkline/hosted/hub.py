@@ -278,7 +278,11 @@ class Hub:
                 self.on_moment(line, moment)
 
     async def _repair(self) -> None:
+        """Let every line look once in a while, one after another: all at once would hold up what comes meanwhile."""
         while True:
-            await asyncio.sleep(_REPAIR_S)
-            for line in list(self._lines):
+            lines = list(self._lines)
+            for line in lines:
                 line.look_again()
+                await asyncio.sleep(_REPAIR_S / len(lines))
+            if not lines:
+                await asyncio.sleep(_REPAIR_S)
