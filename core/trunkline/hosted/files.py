@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from trunkline.errors import StoreUnavailable
 from trunkline.hosted import answers, models
 from trunkline.hosted.arriving import MAX_UPLOAD, upload_types
 from trunkline.hosted.call import Call
@@ -130,7 +131,8 @@ async def _take(call: Call, file: _File) -> dict[str, Any]:
         _judge(call, taken, file.announced)
         call.front.limiter.take("upload_bytes", call.holder.visitor_id, taken.size)
         await _keep(call, file.media_id, taken)
-    except BaseException:
+    except (ClientRefused, StoreUnavailable):
+        # Not when we are cancelled: the row may be committed all the same. Files without a row are swept.
         media.files.remove(taken.file, taken.preview_file)
         raise
     known = {name: getattr(taken, name) for name in ("name", "size", "mime", "width", "height", "duration_ms")}
