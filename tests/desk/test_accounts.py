@@ -201,6 +201,20 @@ async def test_a_switched_off_account_takes_and_sends_nothing_and_keeps_its_hist
     assert await wrote(desk, "again", SECRET) == 200
 
 
+async def test_a_probe_that_ends_after_the_switch_leaves_it_off(desk: Running, ada: Client) -> None:
+    await ada.post("/accounts", KIOSK)
+    await desk.settle()
+    desk.connector("kiosk").answering.clear()
+    asking = asyncio.create_task(desk.house.accounts.probe("kiosk"))
+    await asyncio.sleep(0)
+    connector = desk.connector("kiosk")
+    assert (await ada.call("DELETE", "/accounts/kiosk")).status == 204
+    connector.answering.set()
+    assert (await asking).state == "connected"
+    assert (await ada.get("/accounts/kiosk"))["state"] == "disabled"
+    assert await wrote(desk, "after", SECRET) == 404
+
+
 async def test_a_probe_says_in_words_what_is_wrong(ada: Client) -> None:
     await ada.post("/accounts", {**KIOSK, "settings": {"secret": "refused"}})
     health = await ada.post("/accounts/kiosk/probe")

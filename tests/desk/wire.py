@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -77,6 +78,9 @@ class WireConnector(Connector):
         self.signals: list[Signal] = []
         #: Words with which the platform refuses everything, None while it does not.
         self.refuses: str | None = None
+        #: Cleared while the platform takes its time to answer a probe.
+        self.answering = asyncio.Event()
+        self.answering.set()
 
     def authenticate(self, request: WebhookRequest) -> TrustedBody:
         if not hmac.compare_digest(request.headers.get("x-wire", ""), self._secret):
@@ -101,6 +105,7 @@ class WireConnector(Connector):
 
     async def probe(self) -> Health:
         config = self._services.config
+        await self.answering.wait()
         if self._secret == "refused":
             raise SignInNeeded("The platform refuses the secret.")
         if config.calls_home:

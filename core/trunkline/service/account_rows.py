@@ -74,9 +74,12 @@ def note_state(
     now: int,
     health: Health | None = None,
 ) -> bool:
-    """Write an account's state; returns whether it was new, and tells the log if so."""
+    """Write an account's state; returns whether it was new, and tells the log if so.
+
+    One that is switched off stays so: what asked its platform may answer after that.
+    """
     row = _all(tx, account_id).get(account_id)
-    if row is None:
+    if row is None or row.state == "disabled":
         return False
     values: dict[str, Any] = {"health": msgspec.json.encode(health).decode()} if health else {}
     new = (row.state, row.reason) != (state, reason)
