@@ -33,6 +33,7 @@ from trunkline.service.feed import Feed
 from trunkline.service.house import House
 from trunkline.service.intake import Intake
 from trunkline.service.media import MediaStore
+from trunkline.service.media_bytes import StoredMedia
 from trunkline.service.media_fetcher import MediaFetcher, MediaSweeper
 from trunkline.service.media_files import MediaLimits
 from trunkline.service.metrics import Metrics
@@ -40,6 +41,7 @@ from trunkline.service.moments import Moments
 from trunkline.service.outbox import Outbox
 from trunkline.service.platform_http import build_client, build_open_client
 from trunkline.service.profiles import Profiles
+from trunkline.service.puller import Puller
 from trunkline.service.quarantine import QuarantineRetry
 from trunkline.service.retention import Forgetting
 from trunkline.service.search import Indexer
@@ -99,7 +101,11 @@ def _build(  # noqa: PLR0917 - the six things that everything else is made of
         allowed = settings.server.allow_hosts
         return build_client(spec.hosts, allow_hosts=allowed, on_refused=_counting(metrics))
 
-    accounts = Accounts(store, registry, box, clock, client=client, tokens=tokens.of, on_replaced=tokens.drop)
+    files = _media(settings, store, clock, metrics)
+    media = StoredMedia(files)
+    accounts = Accounts(
+        store, registry, box, clock, client=client, tokens=tokens.of, media=media, on_replaced=tokens.drop
+    )
     house = House(
         settings=settings,
         clock=clock,
@@ -109,7 +115,7 @@ def _build(  # noqa: PLR0917 - the six things that everything else is made of
         accounts=accounts,
         intake=Intake(store, clock),
         outbox=Outbox(store, clock, accounts.all, metrics),
-        media=_media(settings, store, clock, metrics),
+        media=files,
         feed=Feed(store),
         moments=Moments(store),
         metrics=metrics,
@@ -180,6 +186,7 @@ def _workers(house: House, web_client: Any) -> list[Any]:
         MediaFetcher(house.store, house.media, connector_of(house), web=web_client, clock=house.clock),
         MediaSweeper(house.store, house.media, house.clock),
         Profiles(house.store, house.media, connector_of(house), web=web_client, clock=house.clock),
+        Puller(house),
         Timers(house.store, house.clock, house.applications),
         QuarantineRetry(house, Actor(ActorKind.SYSTEM)),
         AccountWatch(house.accounts, house.clock),

@@ -20,6 +20,7 @@ from trunkline.service.accounts import Accounts
 from trunkline.service.secret_box import SecretBox
 from trunkline.settings import Settings, load_settings
 from trunkline.store import LogRow, Store, schema
+from trunkline.testing.services import MemoryMedia
 
 KEY = Fernet.generate_key().decode()
 ONE = '[[accounts]]\nid = "one"\nconnector = "shop"\nsettings = { shop_key = "the-key-of-one" }\n'
@@ -71,6 +72,7 @@ class World:
             self.clock,
             client=lambda _spec, _account: self.client,  # type: ignore[arg-type, return-value]  # stands for it
             tokens=lambda _account_id: Tokens(),
+            media=MemoryMedia(),
         )
         await accounts.load(self.settings(text))
         return accounts

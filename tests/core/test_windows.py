@@ -197,3 +197,36 @@ async def test_a_bot_may_not_use_the_window_of_people(yard: Yard) -> None:
     assert shop.texts == ["hello"]
     told = next(json.loads(row.payload) for row in yard.log if row.kind == "delivery_suppressed")
     assert told["delivery"]["reason"]["code"] == "author_not_allowed"
+
+
+async def test_the_platforms_word_corrects_the_count(yard: Yard) -> None:
+    platform = Platform(errors.WindowClosed("Used up.", code="budget_spent"))
+    await yard.account(platform, capabilities(windows=(FIVE,)))
+    thread = await yard.thread()
+    await yard.act(thread, (FIVE,))
+    await yard.post(thread, "one too many")
+    await yard.settle()
+    await yard.post(thread, "not tried any more")
+    await yard.settle()
+    assert platform.texts == ["one too many"]
+    assert [row.remaining for row in await yard.rows(schema.window)] == [0]
+    assert await yard.states() == ["expired", "suppressed"]
+    assert reason_of((await yard.rows())[1])["code"] == "budget_spent"
+    await yard.act(thread, (FIVE,))
+    await yard.post(thread, "they wrote again")
+    await yard.settle()
+    assert platform.texts[-1] == "they wrote again"
+
+
+async def test_the_platforms_word_closes_a_window_and_leaves_the_others(yard: Yard) -> None:
+    week = Window(name="week", opened_by=frozenset({Act.MESSAGE}), lasts_s=7 * 86_400)
+    platform = Platform(errors.WindowClosed("Over."))
+    await yard.account(platform, capabilities(windows=(DAY, week)))
+    thread = await yard.thread()
+    await yard.act(thread, (DAY, week))
+    await yard.post(thread, "first")
+    await yard.settle()
+    await yard.post(thread, "second")
+    await yard.settle()
+    assert [call.window for call in platform.calls] == ["day", "week"]
+    assert await yard.states() == ["expired", "sent"]

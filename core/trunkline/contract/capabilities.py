@@ -15,6 +15,7 @@ __all__ = [
     "Adjustment",
     "Afterwards",
     "Capabilities",
+    "CardLimit",
     "ContentRule",
     "Context",
     "Effective",
@@ -63,12 +64,28 @@ class MediaLimit(Declaration, frozen=True):
     max_duration_s: int | None = None
 
 
+class CardLimit(Declaration, frozen=True):
+    """The shape of a card, or of the cards of a carousel; 0 means that there is no such part."""
+
+    title_max: int
+    text_max: int = 0
+    buttons_max: int = 0
+    button_title_max: int = 0
+    button_data_max: int = 0
+    #: Cards side by side; 1 for a single card.
+    cards_max: int = 1
+    image: bool = True
+    links: bool = True
+    unit: TextUnit = TextUnit.CHARACTERS
+
+
 class ContentRule(Declaration, frozen=True):
     """How one kind of content is carried in one direction."""
 
     level: Level
     text: TextLimit | None = None
     media: tuple[MediaLimit, ...] = ()
+    card: CardLimit | None = None
     #: What `FALLBACK` turns it into.
     becomes: ContentKind | None = None
     #: Said to the agent where the level is not full, in English; catalogues translate by this text.
@@ -99,6 +116,8 @@ class Window(Declaration, frozen=True):
     budget: int | None = None
     authors: frozenset[AuthorKind] = frozenset({AuthorKind.AGENT, AuthorKind.BOT, AuthorKind.SYSTEM})
     afterwards: Afterwards = Afterwards.NOTHING
+    #: Acts after which the platform takes nothing more, whatever was left.
+    closed_by: frozenset[Act] = frozenset()
 
 
 class Submissions(Declaration, frozen=True):
@@ -181,6 +200,8 @@ class Receiving(Declaration, frozen=True):
     dedupe_source: str = ""
     #: The header without which a request cannot be proved: refused before its body is read.
     proof_header: str | None = None
+    #: Seconds between two pulls that nobody asked for; None where nothing is pulled.
+    pull_every_s: int | None = None
     max_body: int = 1024 * 1024
 
 

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trunkline.contract.exchange import TrustedBody, WebhookReply, WebhookRequest
-from trunkline.contract.outbound import Accepted, Health, MediaStream, OutboundMessage, Page, Signal
+from trunkline.contract.outbound import (
+    Accepted,
+    Health,
+    MediaStream,
+    OutboundMessage,
+    Page,
+    PullRequest,
+    Signal,
+    TemplateInfo,
+)
 from trunkline.errors import BodyUnreadable, ContractError
 
 if TYPE_CHECKING:
@@ -50,8 +59,16 @@ class Connector(ABC):
         """Answer the platform after the commit."""
         return WebhookReply()
 
-    async def pull(self, cursor: str | None) -> Page:
-        """Fetch the next page of a channel that notifies or is polled."""
+    def scopes(self) -> Sequence[str]:
+        """Name what is pulled without being asked: at the start, and every `Receiving.pull_every_s`."""
+        return ()
+
+    async def pull(self, request: PullRequest) -> Page:
+        """Fetch the next page of a channel that notifies or is polled; `parse` reads it, now and in a replay.
+
+        Raises:
+            DeliveryError: the page cannot be had; a TryLater is tried again when it says.
+        """
         raise ContractError(f"{type(self).__name__} declares no pull transport")
 
     @abstractmethod
@@ -76,11 +93,23 @@ class Connector(ABC):
         return None
 
     async def signal(self, signal: Signal) -> None:
-        """Show something transient; failures are logged and otherwise without effect."""
+        """Show something transient. Failures to type and to mark as read have no effect; others are told to the agent.
+
+        Raises:
+            DeliveryError: the platform did not take it.
+        """
+
+    async def templates(self) -> Sequence[TemplateInfo]:
+        """List the templates that may be sent; asked again at most every few minutes."""
+        return ()
 
     async def probe(self) -> Health:
         """Check credentials, subscription and quota."""
         return Health(state="connected", summary="This connector has no probe.")
+
+    async def remedy(self, code: str) -> Health:
+        """Do one of the remedies that the last probe offered, and probe again."""
+        raise ContractError(f"{type(self).__name__} offers no remedy {code}")
 
     async def aclose(self) -> None:
         """Let go of what the connector opened itself. The client it was given is closed by the core."""

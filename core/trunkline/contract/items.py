@@ -39,6 +39,8 @@ class Act(StrEnum):
     """What a customer can do besides writing; windows and budgets name the acts that open them."""
 
     MESSAGE = "message"
+    #: Named us in public, where that gives another right to answer than a message.
+    MENTION = "mention"
     FOLLOW = "follow"
     UNFOLLOW = "unfollow"
     JOIN = "join"
@@ -101,6 +103,8 @@ class MessageReceived(ThreadItem, frozen=True, kw_only=True):
 
     external_id: str
     content: Content
+    #: Which windows it opens.
+    act: Act = Act.MESSAGE
     #: The platform's id of the message that this one quotes.
     quotes: str | None = None
     #: What `deliver` needs to quote this message.

@@ -7,10 +7,23 @@ from typing import Any
 
 import msgspec
 
-from trunkline.contract.items import Item, ReplyCredential
+from trunkline.contract.items import ReplyCredential
 from trunkline.model import Address, Author, Content, Cost, QuickReply
 
-__all__ = ["Accepted", "AcceptedPart", "Health", "MediaStream", "OutboundMessage", "Page", "Quote", "Signal"]
+__all__ = [
+    "Accepted",
+    "AcceptedPart",
+    "Health",
+    "MediaStream",
+    "OutboundMessage",
+    "Page",
+    "PullRequest",
+    "Quote",
+    "Remedy",
+    "Signal",
+    "TemplateInfo",
+    "TemplateVariable",
+]
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +38,7 @@ class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     delivery_id: str
     thread_key: str
+    #: `aliases` are the other ids under which the same person is known on this account, the newest first.
     to: Address
     author: Author
     #: In order; every kind is one that the channel sends at level full or partial.
@@ -71,24 +85,72 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
-    """Something transient for the customer: `kind` is "typing" or "read"."""
+    """Something beside the messages: `kind` is "typing", "read", "reaction" or "recall"."""
 
     kind: str
     to: Address
     thread_key: str
     #: The `read_token` of the newest message read.
     token: str | None = None
+    #: The message that is meant: the newest one read, the one reacted to, the one of ours to take back.
     external_id: str | None = None
+    #: For "reaction"; None takes ours away.
+    emoji: str | None = None
+
+
+class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which page of a channel that notifies or is polled."""
+
+    #: One of `Connector.scopes()`, or what a `PullRequested` named; each has a cursor of its own.
+    scope: str
+    #: Where the last stored page ended, None before the first.
+    cursor: str | None = None
+    #: From the newest `PullRequested`; None when nobody asked (the start, the timer).
+    token: str | None = None
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a pull. The cursor is stored in the transaction that stores the items."""
 
-    items: tuple[Item, ...]
-    #: The bytes the items were read from, kept as the raw request.
+    #: What the platform answered, kept as the raw request. `Connector.parse` reads the items from these bytes.
     raw: bytes
     cursor: str | None
     more: bool = False
+
+
+class Remedy(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that can be done about what a probe found, at the press of a button."""
+
+    code: str
+    #: What the button says, in English: "Subscribe again".
+    title: str
+
+
+class TemplateVariable(msgspec.Struct, frozen=True, kw_only=True):
+    """One blank of a template; its key in `Template.variables` is `name`."""
+
+    name: str
+    #: "text", "image", "video", "file", "url", "currency", "date_time" or "payload".
+    kind: str = "text"
+    #: Where it stands, as the platform says: "header", "body", "button".
+    place: str = "body"
+    example: str | None = None
+    max_length: int | None = None
+
+
+class TemplateInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A template that the platform approved for this account."""
+
+    name: str
+    #: As the platform writes it: "en_US".
+    language: str
+    category: str = ""
+    #: What the customer will read, blanks as {{name}}.
+    text: str = ""
+    variables: tuple[TemplateVariable, ...] = ()
+    #: False for one that may not be sent now; `note` says why.
+    usable: bool = True
+    note: str | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +166,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     advice: tuple[str, ...] = ()
     #: Sends left in the plan, None when unlimited or unknown.
     quota_left: int | None = None
+    remedies: tuple[Remedy, ...] = ()
     details: dict[str, Any] = {}
 
 

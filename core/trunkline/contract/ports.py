@@ -11,7 +11,10 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["AccessToken", "Clock", "Services", "TokenCache"]
+    from trunkline.contract.outbound import MediaStream
+    from trunkline.model import Media
+
+__all__ = ["AccessToken", "Clock", "MediaBytes", "Services", "TokenCache"]
 
 
 class Clock(Protocol):
@@ -39,6 +42,18 @@ class TokenCache(Protocol):
 
     async def forget(self, value: str, *, name: str = "access") -> None:
         """Drop a token that the platform refused, if it is still the cached one."""
+        ...
+
+
+class MediaBytes(Protocol):
+    """The files of messages, for platforms that want them uploaded."""
+
+    async def open(self, media: Media) -> MediaStream:
+        """Open a file of an outbound message; `size` and `mime` are set.
+
+        Raises:
+            Undeliverable: the file is gone.
+        """
         ...
 
 
@@ -76,4 +91,9 @@ class Services(Protocol, Generic[ConfigT]):
     @property
     def tokens(self) -> TokenCache:
         """Access tokens of this account."""
+        ...
+
+    @property
+    def media(self) -> MediaBytes:
+        """The bytes of what is sent."""
         ...

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from trunkline.clock import monotonic
-from trunkline.contract import Item, Transport, WebhookReply, WebhookRequest
+from trunkline.contract import Item, Transport, TrustedBody, WebhookReply, WebhookRequest
 from trunkline.errors import (
     BodyRefused,
     BodyUnreadable,
@@ -103,7 +103,8 @@ class Webhooks:
             raise RequestRefused("Only POST is expected here.", code="method_not_allowed", status=405)
         body = connector.authenticate(webhook)
         items, error = _parsed(connector, body)
-        outcome = await self._house.intake.take(self._arrival(request, account, webhook, items, error))
+        arrival = self._arrival(account, webhook, body, items, error)
+        outcome = await self._house.intake.take(arrival)
         if outcome.duplicates:
             self._house.metrics.webhook_duplicates.inc(outcome.duplicates)
         return _reply(connector.acknowledge(items))
@@ -129,9 +130,9 @@ class Webhooks:
 
     def _arrival(
         self,
-        request: web.Request,
         account: Account,
         webhook: WebhookRequest,
+        body: TrustedBody,
         items: Sequence[Item],
         error: str | None,
     ) -> Arrival:
@@ -141,7 +142,7 @@ class Webhooks:
         if facts is None or facts.channel is not account.channel_spec:
             facts = self._facts[account.id] = AccountFacts(account.id, account.channel_spec)
         proof = facts.channel.capabilities.receiving.proof_header
-        headers = {} if proof is None else {proof: request.headers.get(proof)}
+        headers = {} if proof is None else {proof: webhook.headers.get(proof)}
         return Arrival(
             raw_id=raw_id,
             account=facts,
@@ -150,7 +151,7 @@ class Webhooks:
             method=webhook.method,
             query=_encode(dict(webhook.query)).decode() if webhook.query else "{}",
             headers=_encode(headers).decode(),
-            body=webhook.body,
+            body=body,
             items=items,
             error=error,
         )

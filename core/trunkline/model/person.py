@@ -25,6 +25,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     kind: AddressKind = AddressKind.PERSON
     #: The name that came with the event, if any; a profile look-up may know better.
     name: str | None = None
+    #: Further ids by which the platform knows the same person. Whoever is known by any of them is this person.
+    aliases: tuple[str, ...] = ()
 
 
 class AuthorKind(StrEnum):

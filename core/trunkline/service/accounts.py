@@ -15,7 +15,7 @@ import msgspec
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from trunkline.contract import Capabilities, Channel, Clock, Connector, ConnectorSpec, Health, TokenCache
+from trunkline.contract import Capabilities, Channel, Clock, Connector, ConnectorSpec, Health, MediaBytes, TokenCache
 from trunkline.errors import ContractError, SignInNeeded, TrunklineError
 from trunkline.log import get_logger, keep_secret, redact
 from trunkline.plugins import Registry
@@ -60,6 +60,7 @@ class AccountServices:
     http: httpx2.AsyncClient = field(repr=False)
     clock: Clock = field(repr=False)
     tokens: TokenCache = field(repr=False)
+    media: MediaBytes = field(repr=False)
 
 
 @dataclass
@@ -101,6 +102,7 @@ class Accounts:
     clock: Clock
     client: Callable[[ConnectorSpec, Account], httpx2.AsyncClient]
     tokens: Callable[[str], TokenCache]
+    media: MediaBytes
     #: Told the id of an account that was built anew.
     on_replaced: Callable[[str], None] | None = None
     _accounts: dict[str, Account] = field(default_factory=dict, init=False, repr=False)
@@ -152,7 +154,7 @@ class Accounts:
         """Build a connector, close it again, and return it to be looked at; None when it cannot be built."""
         account = Account(account_id, spec.name, "", "", locked=False, spec=spec, config=config)
         account.http = self.client(spec, account)
-        build_connector(account, account.http, self.clock, self.tokens(account_id))
+        self._connect(account)
         await close_account(account)
         return account.connector
 
@@ -253,7 +255,10 @@ class Accounts:
         if row is not None and self.secrets.same(self._row(account).settings, row.settings):
             _remember(account, row)
         account.http = self.client(account.spec, account)
-        build_connector(account, account.http, self.clock, self.tokens(account.id))
+        self._connect(account)
+
+    def _connect(self, account: Account) -> None:
+        build_connector(account, self.clock, self.tokens(account.id), self.media)
 
     async def _rows(self) -> list[AccountRow]:
         async with self.store.read() as connection:
@@ -320,18 +325,19 @@ def _only_channel(spec: ConnectorSpec, config: BaseModel) -> str:
     return spec.channels[0].code
 
 
-def build_connector(account: Account, http: httpx2.AsyncClient, clock: Clock, tokens: TokenCache) -> None:
+def build_connector(account: Account, clock: Clock, tokens: TokenCache, media: MediaBytes) -> None:
     """Let an account's connector be built; its failure is the account's own."""
-    if account.spec is None or account.config is None:
+    if account.spec is None or account.config is None or account.http is None:
         return
     keep_secret(*(secret.get_secret_value() for _, secret in secrets_of(account.config)))
     services = AccountServices(
         account_id=account.id,
         channel=account.channel,
         config=account.config,
-        http=http,
+        http=account.http,
         clock=clock,
         tokens=tokens,
+        media=media,
     )
     try:
         built: Any = account.spec.build(services)

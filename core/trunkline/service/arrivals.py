@@ -13,36 +13,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import bindparam, update
 
-from trunkline.clock import to_text
 from trunkline.contract import ThreadItem, Unknown
 from trunkline.model import Address, new_id
-from trunkline.service.snapshots import ContactSnapshot, Preview, ThreadSnapshot, time_text
-from trunkline.service.windows import window_snapshot
+from trunkline.service.aliases import join_ids, thread_keys_elsewhere
+from trunkline.service.thread_state import AccountFacts, Person, ThreadState
 from trunkline.store import Lookup, Prepared, schema
 
 if TYPE_CHECKING:
-    from trunkline.contract import Channel, Item
+    from trunkline.contract import Item
     from trunkline.store import Transaction
 
 __all__ = ["AccountFacts", "Arrival", "ThreadState", "WorkingSet", "placeholder_id"]
-
-
-class AccountFacts(msgspec.Struct, frozen=True):
-    """What intake has to know about an account."""
-
-    id: str
-    channel: Channel
-    #: The other channels of its connector: a thread may have come by one of them.
-    others: tuple[Channel, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """The channel's English title."""
-        return self.channel.title["en"]
-
-    def title_of(self, code: str) -> str:
-        """The English title of one of the connector's channels."""
-        return next((channel.title["en"] for channel in self.others if channel.code == code), self.title)
 
 
 class Arrival(msgspec.Struct, kw_only=True):
@@ -66,62 +47,6 @@ class Arrival(msgspec.Struct, kw_only=True):
 def placeholder_id(dedupe_key: str) -> str:
     """Return the platform id under which the placeholder of an unknown item is stored."""
     return f"?{dedupe_key}"
-
-
-class Person(msgspec.Struct):
-    """An identity with its contact, old or new."""
-
-    identity_id: str
-    contact_id: str
-    name: str | None
-    reachable: bool
-
-
-class ThreadState(msgspec.Struct, kw_only=True):
-    """A thread as it will be after this group."""
-
-    id: str
-    account: AccountFacts
-    contact_id: str
-    identity_id: str
-    contact_name: str | None
-    reachable: bool
-    #: Which channel they write by, None for the account's own.
-    channel: str | None
-    state: str
-    round: int
-    assignee_id: str | None
-    assignee_name: str | None
-    last_position: int
-    last_message_at: int
-    last_inbound_at: int
-    first_unanswered_at: int | None
-    unread: int
-    preview: Preview | msgspec.Raw | None
-    is_new: bool = False
-    #: Window name → (expires_at, remaining) as far as this group opened it.
-    windows: dict[str, tuple[int | None, int | None]] = {}
-
-    def snapshot(self) -> ThreadSnapshot:
-        """Return the thread as the inbox shows it."""
-        channel = self.channel or self.account.channel.code
-        return ThreadSnapshot(
-            id=self.id,
-            account_id=self.account.id,
-            channel=channel,
-            channel_title=self.account.title_of(channel),
-            contact=ContactSnapshot(self.contact_id, self.contact_name),
-            state=self.state,
-            round=self.round,
-            assignee=None if self.assignee_id is None else {"id": self.assignee_id, "name": self.assignee_name},
-            unread=self.unread,
-            last_message_at=to_text(self.last_message_at),
-            last_position=self.last_position,
-            preview=self.preview,
-            first_unanswered_at=time_text(self.first_unanswered_at),
-            window=window_snapshot(self.account.channel.capabilities.windows, self.windows, self.last_message_at),
-            reachable=self.reachable,
-        )
 
 
 _THREAD = (
@@ -202,6 +127,8 @@ class WorkingSet:
         self._threads: dict[tuple[str, str], ThreadState] = {}
         self._people: dict[tuple[str, str], Person] = {}
         self._changed: dict[str, ThreadState] = {}
+        #: People who came with several ids.
+        self._aliased: dict[tuple[str, str, tuple[str, ...]], Address] = {}
         self.messages: list[tuple[Any, ...]] = []
         self.credentials: list[tuple[Any, ...]] = []
         self.media: list[tuple[Any, ...]] = []
@@ -247,10 +174,27 @@ class WorkingSet:
             if not isinstance(item, (ThreadItem, Unknown)) or item.contact is None or item.thread_key is None:
                 continue
             wanted.setdefault((arrival.account.id, item.thread_key), (arrival.account, item.contact))
+            if item.contact.aliases:
+                self._aliased[arrival.account.id, item.contact.external_id, item.contact.aliases] = item.contact
             if item.member is not None:
                 members.setdefault((arrival.account.id, item.member.external_id), item.member)
+        self._find_or_create(wanted, members)
+
+    def _find_or_create(
+        self, wanted: dict[tuple[str, str], tuple[AccountFacts, Address]], members: dict[tuple[str, str], Address]
+    ) -> None:
+        for (account_id, *_), address in sorted(self._aliased.items(), key=itemgetter(0)):
+            join_ids(self.tx, account_id, address, self.now)
         self._read_threads(wanted)
         missing = {key: place for key, place in wanted.items() if key not in self._threads}
+        # Two new threads of one group may be one person: then each has to see what the one before it made.
+        steps = [{key: place} for key, place in missing.items()] if self._aliased and missing else [missing]
+        for step in steps:
+            self._create(self._find_elsewhere(step) if step else step, members)
+
+    def _create(
+        self, missing: dict[tuple[str, str], tuple[AccountFacts, Address]], members: dict[tuple[str, str], Address]
+    ) -> None:
         people = members | {(key[0], contact.external_id): contact for key, (_, contact) in missing.items()}
         if people:
             self._load_people(people)
@@ -299,6 +243,20 @@ class WorkingSet:
         for account_id, external_ids in _by_account(keys):
             for external_id, *rest in self.tx.look_up(_FIND_PEOPLE, account_id, external_ids):
                 self._people[account_id, external_id] = Person(*rest)
+
+    def _find_elsewhere(
+        self, missing: dict[tuple[str, str], tuple[AccountFacts, Address]]
+    ) -> dict[tuple[str, str], tuple[AccountFacts, Address]]:
+        """Take the threads that people have under another of their ids; returns what is really missing."""
+        elsewhere = thread_keys_elsewhere(self.tx, [(key, address) for key, (_, address) in sorted(missing.items())])
+        if not elsewhere:
+            return missing
+        self._read_threads({(key[0], known): missing[key] for key, known in elsewhere.items()})
+        for key, known in elsewhere.items():
+            thread = self._threads[key] = self._threads[key[0], known]
+            person = Person(thread.identity_id, thread.contact_id, thread.contact_name, thread.reachable)
+            self._people.setdefault((key[0], missing[key][1].external_id), person)
+        return {key: place for key, place in missing.items() if key not in elsewhere}
 
     def _create_threads(self, missing: dict[tuple[str, str], tuple[AccountFacts, Address]]) -> None:
         rows = []

@@ -5,7 +5,7 @@ Duplicates fall out by the primary key of `inbound_item`. What cannot be read is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -55,6 +55,28 @@ class Intake:
         except Exception as error:
             log.exception("event.quarantined", raw_id=arrival.raw_id, account=arrival.account.id)
             return await self._set_aside(arrival, error)
+
+    async def take_page(self, arrival: Arrival, move: Callable[[Transaction], bool]) -> bool:
+        """Store a pulled page in the transaction in which `move` moves its cursor.
+
+        Returns what `move` said: False means that nothing was stored. An item that cannot be stored is set aside, and
+        the cursor moves on.
+
+        Raises:
+            StoreUnavailable: nothing was stored; the page must be pulled again.
+        """
+
+        def work(tx: Transaction) -> bool:
+            return move(tx) and bool(self.apply(tx, [arrival]))
+
+        try:
+            return await self._store.writer.write(work)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            log.exception("event.quarantined", raw_id=arrival.raw_id, account=arrival.account.id)
+            await self._set_aside(arrival, error)
+            return await self._store.writer.write(move)
 
     def apply(self, tx: Transaction, arrivals: list[Arrival]) -> list[Outcome]:
         """Store a group of requests; a function of its arguments, run again if the group's commit fails."""

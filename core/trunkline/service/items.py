@@ -31,7 +31,9 @@ from trunkline.contract import (
 )
 from trunkline.errors import ContractError
 from trunkline.model import Actor, ActorKind, AuthorKind, Unsupported
+from trunkline.service.aliases import moved_to
 from trunkline.service.arrivals import MESSAGE_COLUMNS, placeholder_id
+from trunkline.service.pull_cursors import request_pull
 from trunkline.service.receipts import apply_receipt, reconcile_echo
 from trunkline.service.saying import Said, begin, keep_credential, say
 from trunkline.service.snapshots import (
@@ -79,7 +81,7 @@ def _received(work: WorkingSet, arrival: Arrival, item: MessageReceived) -> None
         referral=item.referral,
     )
     begin(work, thread)
-    _open_windows(work, thread, Act.MESSAGE, item.at_ms or arrival.received_at)
+    _open_windows(work, thread, item.act, item.at_ms or arrival.received_at)
     say(work, arrival, thread, said)
     keep_credential(work, thread, item.reply)
 
@@ -223,10 +225,7 @@ def _linked(work: WorkingSet, arrival: Arrival, item: IdentityLinked) -> None:
     if item.verified_as is not None:
         work.tx.execute(table.update().where(*mine).values(verified_as=item.verified_as))
     if item.other is not None:
-        contact_id = work.tx.execute(select(table.c.contact_id).where(*mine)).scalar()
-        other = (table.c.account_id == arrival.account.id, table.c.external_id == item.other.external_id)
-        if contact_id is not None:
-            work.tx.execute(table.update().where(*other).values(contact_id=contact_id))
+        moved_to(work.tx, arrival.account.id, new=item.contact, old=item.other, now=work.now)
 
 
 def _account_changed(work: WorkingSet, arrival: Arrival, item: AccountChanged) -> None:
@@ -264,8 +263,8 @@ def _ignored(_work: WorkingSet, _arrival: Arrival, _item: Ignored) -> None:
     """Leave no trace but the reason on the raw request."""
 
 
-def _pull(work: WorkingSet, arrival: Arrival, _item: PullRequested) -> None:
-    work.tx.wake(f"pull:{arrival.account.id}")
+def _pull(work: WorkingSet, arrival: Arrival, item: PullRequested) -> None:
+    request_pull(work.tx, arrival.account.id, item.scope, item.token)
 
 
 def _not_yet(_work: WorkingSet, _arrival: Arrival, _item: SubmissionReceived) -> None:

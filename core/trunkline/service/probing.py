@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from trunkline.clock import SystemClock
-from trunkline.contract import AccessToken, Health
-from trunkline.errors import TrunklineError
+from trunkline.contract import AccessToken, Health, MediaStream
+from trunkline.errors import TrunklineError, Undeliverable
+from trunkline.model import Media
 from trunkline.plugins import Registry
 from trunkline.service.accounts import Account, build_connector, close_account, probe_account, resolve
 from trunkline.service.platform_http import build_client
@@ -31,6 +32,13 @@ class _PassingTokens:
         self._values.pop(name, None)
 
 
+class _NoMedia:
+    """A probe sends nothing."""
+
+    async def open(self, media: Media) -> MediaStream:
+        raise Undeliverable("A probe has no files.", whose="us", code="media_gone")
+
+
 async def probe_written(registry: Registry, settings: Settings, positions: Sequence[int]) -> list[Health]:
     """Probe accounts of the configuration file, all at once. Never raises for one of them."""
     return await asyncio.gather(*(_probe(registry, settings, position) for position in positions))
@@ -43,7 +51,7 @@ async def _probe(registry: Registry, settings: Settings, position: int) -> Healt
         account.spec, account.channel_spec, account.config = resolve(registry, settings, position)
         account.channel = account.channel_spec.code
         account.http = build_client(account.spec.hosts, allow_hosts=settings.server.allow_hosts)
-        build_connector(account, account.http, SystemClock(), _PassingTokens())
+        build_connector(account, SystemClock(), _PassingTokens(), _NoMedia())
     except TrunklineError as error:
         return Health(state="failing", summary=str(error))
     try:

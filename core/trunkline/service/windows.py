@@ -16,7 +16,17 @@ from trunkline.store import Prepared, schema
 if TYPE_CHECKING:
     from trunkline.store import Transaction
 
-__all__ = ["REFUSALS", "Open", "Verdict", "judge", "open_windows", "read_windows", "spend", "window_snapshot"]
+__all__ = [
+    "REFUSALS",
+    "Open",
+    "Verdict",
+    "correct",
+    "judge",
+    "open_windows",
+    "read_windows",
+    "spend",
+    "window_snapshot",
+]
 
 #: (expires_at, remaining); None means no end or no limit.
 Open = tuple[int | None, int | None]
@@ -59,11 +69,15 @@ def read_windows(tx: Transaction, thread_id: str) -> dict[str, Open]:
 def open_windows(
     tx: Transaction, thread_id: str, windows: Sequence[Window], act: Act, at: int
 ) -> dict[str, Open] | None:
-    """Open what `act` opens and return all windows of the thread, None if it opens nothing."""
+    """Open what `act` opens, close what it closes; return all windows of the thread, None if it does neither."""
     opened = [window for window in windows if act in window.opened_by]
-    if not opened:
+    closed = [window.name for window in windows if act in window.closed_by]
+    if not opened and not closed:
         return None
     known = read_windows(tx, thread_id)
+    for name in known.keys() & closed:
+        _save(tx, thread_id, name, at, (at, 0), exists=True)
+        known[name] = (at, 0)
     for window in opened:
         value = _merged(known.get(window.name), window, at)
         _save(tx, thread_id, window.name, at, value, exists=window.name in known)
@@ -128,6 +142,26 @@ _SPEND = Prepared(
 def spend(tx: Transaction, thread_id: str, name: str, count: int) -> None:
     """Take messages off a window's budget, never below zero."""
     tx.run(_SPEND, {"thread": thread_id, "window": name, "count": count})
+
+
+_CLOSE = Prepared(
+    update(schema.window)
+    .where(_w.thread_id == bindparam("thread"), _w.name == bindparam("window"))
+    .values(expires_at=case((_w.expires_at < bindparam("now"), _w.expires_at), else_=bindparam("now")))
+)
+_EMPTY = Prepared(
+    update(schema.window)
+    .where(_w.thread_id == bindparam("thread"), _w.name == bindparam("window"), _w.remaining.is_not(None))
+    .values(remaining=0)
+)
+
+
+def correct(tx: Transaction, thread_id: str, window: str, code: str, now: int) -> None:
+    """Believe the platform: what it calls closed or used up is so, whatever we had counted."""
+    if code == "budget_spent":
+        tx.run(_EMPTY, {"thread": thread_id, "window": window})
+    else:
+        tx.run(_CLOSE, {"thread": thread_id, "window": window, "now": now})
 
 
 def window_snapshot(windows: Sequence[Window], known: Mapping[str, Open], now: int) -> dict[str, Any] | None:

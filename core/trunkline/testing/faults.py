@@ -25,6 +25,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int = 500
     body: str = ""
     content_type: str = "application/json"
+    #: For "answer": further headers.
+    headers: dict[str, str] = {}
     #: For "delay" and "drip": seconds before the answer, or before each of its bytes.
     seconds: float = 0.05
 

@@ -61,7 +61,11 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a customer does: "text", "image", "sticker", "location", "press" or one of the platform's own."""
+    """What a customer does.
+
+    "text", "image", "video", "audio", "voice", "file", "sticker", "location", "contacts", "press", "edit", "recall",
+    "react", "quote", "follow", "unfollow", "enter", or one of the platform's own.
+    """
 
     kind: str
     text: str = ""
@@ -69,5 +73,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     picture: str = PICTURES[0]
     #: For "press": the id of the Press.
     press: str = ""
+    #: For "edit", "recall", "react" and "quote": the id of the Bubble that is meant.
+    bubble: str = ""
     latitude: float = 35.65857
     longitude: float = 139.74543

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
 
 import httpx2
 from pydantic import BaseModel
 
-from trunkline.contract import AccessToken, Clock
+from trunkline.contract import AccessToken, Clock, MediaStream
+from trunkline.errors import Undeliverable
+from trunkline.model import Media
 
-__all__ = ["FakeServices", "HandClock", "MemoryTokens"]
+__all__ = ["FakeServices", "HandClock", "MemoryMedia", "MemoryTokens"]
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
@@ -51,6 +53,31 @@ class MemoryTokens:
             del self._kept[name]
 
 
+class MemoryMedia:
+    """Files of messages, in memory."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Media, bytes]] = {}
+
+    def keep(self, content: bytes, mime: str, name: str | None = None) -> Media:
+        """Keep a file and return what an outbound message says of it."""
+        id_ = f"media-{len(self._kept) + 1}"
+        media = Media(id=id_, mime=mime, size=len(content), name=name, url=f"https://files.example/{id_}")
+        self._kept[id_] = (media, content)
+        return media
+
+    async def open(self, media: Media) -> MediaStream:
+        if media.id not in self._kept:
+            raise Undeliverable("The file is gone.", whose="us", code="media_gone")
+        kept, content = self._kept[media.id]
+        return MediaStream(chunks=_in_chunks(content), mime=kept.mime, size=kept.size, name=kept.name)
+
+
+async def _in_chunks(content: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), 65_536):
+        yield content[at : at + 65_536]
+
+
 class FakeServices(Generic[ConfigT]):
     """What `ConnectorSpec.build` takes. The client is a plain one: loopback is allowed, nothing is guarded.
 
@@ -69,6 +96,7 @@ class FakeServices(Generic[ConfigT]):
         self.clock: Clock = clock or HandClock()
         self.http = http or httpx2.AsyncClient(timeout=5, trust_env=False)
         self.tokens = MemoryTokens(self.clock)
+        self.media = MemoryMedia()
 
     async def __aenter__(self) -> FakeServices[ConfigT]:
         return self

@@ -20,7 +20,7 @@ import contextlib
 import fnmatch
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -29,7 +29,8 @@ import msgspec
 from aiohttp import web
 
 from trunkline.clock import SystemClock
-from trunkline.contract import Clock
+from trunkline.contract import Clock, WebhookRequest
+from trunkline.model import ContentKind, DeliveryState
 from trunkline.testing.faults import Entry, Fault, abort, slowly
 from trunkline.testing.phones import Action, Bubble, Customer
 from trunkline.testing.pictures import PICTURES, picture
@@ -48,6 +49,10 @@ class Simulator(ABC):
     accent: ClassVar[str] = "#3b5bdb"
     #: Paths whose bodies are credentials: the journal leaves them out.
     secret_paths: ClassVar[tuple[str, ...]] = ()
+    #: How a customer sends each kind of content that the platform has, for every kind that a channel receives.
+    writes: ClassVar[Mapping[ContentKind, Action]] = {}
+    #: Seconds for which a signed request is good, None where the platform signs no time.
+    signed_for_s: ClassVar[int | None] = None
 
     def __init__(self, *, clock: Clock | None = None, webhook_url: str | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
@@ -86,11 +91,61 @@ class Simulator(ABC):
     async def act(self, customer: str, action: Action) -> None:
         """Let a customer do something; its webhook was sent when this returns. ValueError if they cannot."""
 
+    # ---------------------------------------------------------------- what the conformance suite asks for
+
+    def webhook(self, body: bytes) -> WebhookRequest:
+        """Return the request with which the platform would send these bytes: signed, encrypted where it encrypts.
+
+        `body` is what `parse` takes; `connector.authenticate(simulator.webhook(body)) == body`.
+        """
+        raise NotImplementedError
+
+    def strange(self, customer: str) -> bytes:
+        """Return a body with one event of this customer, of a kind that does not exist."""
+        raise NotImplementedError
+
+    def joined(self, bodies: Sequence[bytes]) -> bytes | None:
+        """Return one body with the events of several, None where the platform sends them one by one."""
+        return None
+
+    def challenge(self) -> tuple[WebhookRequest, bytes] | None:
+        """Return the request that checks our address and the answer that it wants, None where there is none."""
+        return None
+
+    def add_group(self, name: str, members: Sequence[str]) -> str | None:
+        """Put customers into a new group and return its id, None where the platform has none.
+
+        `act` with this id lets the first member act, `chat` shows what that member sees.
+        """
+        return None
+
+    async def tell(self, customer: str, state: DeliveryState) -> bool:
+        """Send the platform's word that our newest message to a customer was delivered, read, or failed after its yes.
+
+        Return False where the platform tells no such thing.
+        """
+        return False
+
+    def expire_tokens(self) -> bool:
+        """Make every access token that was given out invalid; False where there are none that expire."""
+        return False
+
+    def limited(self, *, after_s: int | None) -> Fault:
+        """Return how the platform says "too many requests", with or without a time."""
+        headers = {} if after_s is None else {"Retry-After": str(after_s)}
+        return Fault(do="answer", status=429, body="{}", headers=headers)
+
     # ---------------------------------------------------------------- running
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections to this platform are open."""
+        server = self._runner.server if self._runner else None
+        return len(server.connections) if server else 0
 
     async def start(self, *, port: int = 0) -> Self:
         app = web.Application(middlewares=[self._middleware()], client_max_size=64 * 1024 * 1024)
@@ -117,13 +172,19 @@ class Simulator(ABC):
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    async def send_webhook(self, body: bytes, headers: Mapping[str, str]) -> int:
+    async def send_webhook(
+        self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str] | None = None
+    ) -> int:
         """Post to our webhook address. Returns the status, 0 when nobody answered."""
         if self.webhook_url is None or self._session is None:
             return 0
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
             async with self._session.post(
-                self.webhook_url, data=body, headers=headers, timeout=aiohttp.ClientTimeout(total=10)
+                self.webhook_url,
+                data=body,
+                headers=headers,
+                params=query,
+                timeout=aiohttp.ClientTimeout(total=10),
             ) as response:
                 await response.read()
                 return response.status
@@ -179,7 +240,8 @@ class Simulator(ABC):
             return abort(request)
         if fault and fault.do == "answer":
             entry.status, entry.answer = fault.status, fault.body
-            return web.Response(status=fault.status, text=fault.body, content_type=fault.content_type)
+            headers = {**fault.headers, "Content-Type": fault.content_type}
+            return web.Response(status=fault.status, text=fault.body, headers=headers)
         if fault and fault.do == "delay":
             await asyncio.sleep(fault.seconds)
         response = await _handled(request, handler)

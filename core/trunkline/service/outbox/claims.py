@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import bindparam, exists, func, literal_column, or_, select, tuple_, update
 
-from trunkline.contract import OutboundMessage, Quote, ReplyCredential
+from trunkline.contract import Afterwards, OutboundMessage, Quote, ReplyCredential
 from trunkline.model import (
     Actor,
     ActorKind,
@@ -24,7 +24,9 @@ from trunkline.model import (
     Cost,
     QuickReply,
     Reason,
+    Template,
 )
+from trunkline.service.aliases import known_aliases
 from trunkline.service.outbox.schedule import HOLD_MS, PROBE_EVERY_MS
 from trunkline.service.receipts import ACTIVE, announce
 from trunkline.service.windows import REFUSALS, judge, read_windows
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from trunkline.contract import Window
     from trunkline.store import Transaction
 
-__all__ = ["IS_ACTIVE", "LEASE_MS", "AccountPlan", "Claim", "Taken", "abandon_leases", "claim", "release"]
+__all__ = ["IS_ACTIVE", "LEASE_MS", "AccountPlan", "Claim", "Taken", "claim"]
 
 #: How long a claimed delivery belongs to its worker.
 LEASE_MS = 60_000
@@ -110,6 +112,7 @@ _READ = (
         schema.identity.c.external_id,
         schema.identity.c.kind,
         schema.identity.c.name.label("identity_name"),
+        schema.identity.c.same_as,
     )
     .join(schema.thread, schema.thread.c.id == _d.thread_id)
     .join(schema.identity, schema.identity.c.id == schema.thread.c.identity_id)
@@ -121,7 +124,7 @@ _DUE = Prepared(
     .with_for_update(skip_locked=True, of=schema.delivery)
 )
 _NAMES = (*(str(column.name) for column in schema.delivery.c), "thread_key", "last_inbound_at", "external_id", "kind")
-_Row: Any = msgspec.defstruct("_Row", [(name, Any) for name in (*_NAMES, "identity_name")], frozen=True)
+_Row: Any = msgspec.defstruct("_Row", [(name, Any) for name in (*_NAMES, "identity_name", "same_as")], frozen=True)
 _NEXT = Prepared(
     select(_d.due_at)
     .where(_d.account_id == bindparam("account"), IS_ACTIVE, _d.due_at > bindparam("now"))
@@ -255,7 +258,8 @@ def _take(
     credential_id, value = credential or (None, None)
     if credential_id is not None:
         tx.run(_USE, {"credential": credential_id, "delivery": row.id})
-    return _claim(row, credential_id, value, unknown=unknown), {
+    aliases = known_aliases(tx, row.same_as, row.external_id) if row.same_as else ()
+    return _claim(row, credential_id, value, aliases, unknown=unknown), {
         "delivery": row.id,
         "credential": credential_id,
         "unknown": unknown,
@@ -276,11 +280,16 @@ def _allowed(tx: Transaction, row: Any, plan: AccountPlan, now: int) -> bool:
         return True
     author = AuthorKind(msgspec.json.decode(row.author)["kind"])
     verdict = judge(plan.windows, read_windows(tx, row.thread_id), author, now)
-    if verdict.allowed:
+    if verdict.allowed or (verdict.afterwards is Afterwards.TEMPLATE and _is_template(row)):
         return True
     code = verdict.code or "window_closed"
     _end(tx, row, Reason(code=code, text=REFUSALS[code], whose="platform"), now)
     return False
+
+
+def _is_template(row: Any) -> bool:
+    """Whether all of it was approved by the platform beforehand."""
+    return all(isinstance(part, Template) for part in _contents.decode(row.plan))
 
 
 def _credential_of(tx: Transaction, row: Any, now: int, *, unknown: bool) -> tuple[str, ReplyCredential] | None:
@@ -301,8 +310,10 @@ def _credential_of(tx: Transaction, row: Any, now: int, *, unknown: bool) -> tup
     )
 
 
-def _claim(row: Any, credential_id: str | None, credential: ReplyCredential | None, *, unknown: bool) -> Claim:
-    message = _outbound(row, credential, unknown=unknown)
+def _claim(
+    row: Any, credential_id: str | None, credential: ReplyCredential | None, aliases: tuple[str, ...], *, unknown: bool
+) -> Claim:
+    message = _outbound(row, credential, aliases, unknown=unknown)
     return Claim(
         message=message,
         account_id=row.account_id,
@@ -324,11 +335,14 @@ _author = msgspec.json.Decoder(Author)
 _quote = msgspec.json.Decoder(Quote)
 
 
-def _outbound(row: Any, credential: ReplyCredential | None, *, unknown: bool) -> OutboundMessage:
+def _outbound(
+    row: Any, credential: ReplyCredential | None, aliases: tuple[str, ...], *, unknown: bool
+) -> OutboundMessage:
+    to = Address(external_id=row.external_id, kind=AddressKind(row.kind), name=row.identity_name, aliases=aliases)
     return OutboundMessage(
         delivery_id=row.id,
         thread_key=row.thread_key,
-        to=Address(external_id=row.external_id, kind=AddressKind(row.kind), name=row.identity_name),
+        to=to,
         author=_author.decode(row.author),
         parts=_contents.decode(row.plan),
         quick_replies=_choices.decode(row.quick_replies) if row.quick_replies else (),
@@ -357,42 +371,3 @@ def _change(tx: Transaction, row: Any, values: dict[str, Any], reason: Reason, n
     tx.execute(schema.delivery.update().where(_d.id == row.id).values({**changed, "fence": row.fence + 1}))
     if (values["state"], row.reason) != (row.state, changed["reason"]):
         announce(tx, row.id, now, actor=Actor(ActorKind.SYSTEM))
-
-
-_RELEASE = Prepared(
-    update(schema.delivery)
-    .where(_d.id == bindparam("delivery"), _d.fence == bindparam("fence"))
-    .values(
-        state=bindparam("state"),
-        owner=None,
-        lease_until=None,
-        attempts=_d.attempts - 1,
-        due_at=bindparam("now"),
-        updated_at=bindparam("now"),
-    )
-)
-_FREE_CREDENTIAL = Prepared(
-    update(schema.reply_credential).where(_credential.id == bindparam("credential")).values(used_by=None)
-)
-
-
-def release(tx: Transaction, claims: list[Claim], now: int) -> None:
-    """Give back what was taken and not begun: it counts as no attempt."""
-    for one in claims:
-        state = "uncertain" if one.message.after_uncertain else "queued"
-        tx.run(_RELEASE, {"delivery": one.message.delivery_id, "fence": one.fence, "state": state, "now": now})
-        if one.credential_id is not None and not one.message.after_uncertain:
-            tx.run(_FREE_CREDENTIAL, {"credential": one.credential_id})
-
-
-_ABANDONED = Prepared(
-    update(schema.delivery)
-    .where(_d.state == literal_column("'sending'"), _d.account_id == bindparam("account"))
-    .values(lease_until=0, due_at=bindparam("due"))
-)
-
-
-def abandon_leases(tx: Transaction, due_by_account: Mapping[str, int]) -> None:
-    """End every lease, for a process that knows itself alone; what was under way may be looked at from then on."""
-    for account_id, due_at in due_by_account.items():
-        tx.run(_ABANDONED, {"account": account_id, "due": due_at})

@@ -12,7 +12,8 @@ from trunkline.contract import Accepted, Idempotency
 from trunkline.errors import DeliveryError, StoreUnavailable, TryLater, Uncertain
 from trunkline.log import get_logger
 from trunkline.model import new_id
-from trunkline.service.outbox.claims import AccountPlan, Claim, abandon_leases, claim, release
+from trunkline.service.outbox.claims import AccountPlan, Claim, claim
+from trunkline.service.outbox.leases import abandon_leases, release
 from trunkline.service.outbox.rates import Allowance
 from trunkline.service.outbox.results import Result, record
 from trunkline.service.outbox.schedule import UNCERTAIN_MS

@@ -8,13 +8,13 @@ import msgspec
 from sqlalchemy import bindparam, select, update
 
 from trunkline.contract import Accepted, Idempotency
-from trunkline.errors import PlatformAnswer
+from trunkline.errors import PlatformAnswer, WindowClosed
 from trunkline.model import Actor, ActorKind, DeliveryState, Reason, is_further, new_id
 from trunkline.service.outbox.brakes import Brakes
 from trunkline.service.outbox.claims import Claim
 from trunkline.service.outbox.rulings import Result, Ruling, rule
 from trunkline.service.receipts import announce, announce_rows, late_failure
-from trunkline.service.windows import spend
+from trunkline.service.windows import correct, spend
 from trunkline.store import Prepared, schema
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class _Gathered:
         self.released: list[dict[str, Any]] = []
         self.forgotten: list[dict[str, Any]] = []
         self.spent: list[tuple[str, str, int]] = []
+        #: (thread, window, code, when) of windows that the platform calls closed or used up.
+        self.corrected: list[tuple[str, str, str, int]] = []
 
 
 def record(tx: Transaction, results: list[Result]) -> list[bool]:
@@ -158,6 +160,8 @@ def _apply(result: Result, row: Any, early: _EarlyOnes, gathered: _Gathered, bra
     assert result.error is not None  # noqa: S101 - a result is one or the other
     ruling = rule(result, result.error)
     gathered.rows[row.id] = changed = _refused(result, ruling, row)
+    if isinstance(result.error, WindowClosed) and claim.window is not None:
+        gathered.corrected.append((claim.thread_id, claim.window, result.error.code, now))
     if claim.credential_id is not None and not changed.after_uncertain:
         gathered.released.append({"credential": claim.credential_id})
     brakes.trip(claim.account_id, ruling, now)
@@ -244,6 +248,8 @@ def _write(tx: Transaction, gathered: _Gathered) -> None:
     tx.run_many(_FORGET, gathered.forgotten)
     for thread_id, window, count in gathered.spent:
         spend(tx, thread_id, window, count)
+    for thread_id, window, code, now in gathered.corrected:
+        correct(tx, thread_id, window, code, now)
 
 
 def _settled(row: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from trunkline.store.schema.search import (
     search_message,
     search_message_words,
 )
-from trunkline.store.schema.visitors import visitor, visitor_device, visitor_token
+from trunkline.store.schema.visitors import push_job, visitor, visitor_device, visitor_token
 
 __all__ = [
     "access_token",
@@ -41,6 +41,7 @@ __all__ = [
     "media",
     "message",
     "metadata",
+    "push_job",
     "raw_request",
     "reply_credential",
     "search_identity",

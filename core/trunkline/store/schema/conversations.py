@@ -65,9 +65,17 @@ identity = Table(
     #: When the profile was last asked for; null if never.
     ms_column("profile_at"),
     Column("verified_as", Text),
+    #: The first of the identities that are this person; null for somebody with one id.
+    Column("same_as", Text),
     ms_column("created_at", nullable=False),
     UniqueConstraint("account_id", "external_id"),
     Index("ix_identity_contact_id", "contact_id"),
+    Index(
+        "ix_identity_same_as",
+        "same_as",
+        sqlite_where=text("same_as IS NOT NULL"),
+        postgresql_where=text("same_as IS NOT NULL"),
+    ),
     #: People whose profile was never asked for.
     Index(
         "ix_identity_unasked",
@@ -118,6 +126,7 @@ thread = Table(
         postgresql_where=text("assignee_id IS NOT NULL"),
     ),
     Index("ix_thread_contact_id", "contact_id"),
+    Index("ix_thread_identity_id", "identity_id"),
 )
 
 message = Table(

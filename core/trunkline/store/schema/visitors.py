@@ -15,9 +15,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from trunkline.store.schema.columns import id_column, json_column, metadata, ms_column
+from trunkline.store.schema.columns import id_column, json_column, lease_columns, metadata, ms_column
 
-__all__ = ["visitor", "visitor_device", "visitor_token"]
+__all__ = ["push_job", "visitor", "visitor_device", "visitor_token"]
 
 #: Somebody on a hosted account. The identity (same account and external id) is made when they first write.
 visitor = Table(
@@ -59,11 +59,15 @@ visitor_token = Table(
     Column("token_hash", Text, nullable=False, unique=True),
     Column("account_id", Text, nullable=False),
     Column("visitor_id", Text, ForeignKey("visitor.id"), nullable=False),
+    #: The public key with which it was given; when that key goes, so does the token.
+    Column("key", Text, nullable=False),
     #: Who was proved when it was given; null for an anonymous one.
     Column("subject", Text),
     #: What the client said of itself: {"platform", "version", "form", "locale"}.
     json_column("client", nullable=False),
     Column("device_id", Text),
+    #: Up to which event the app of this very token has shown everything: for that no push is needed.
+    Column("acked_seq", BigInteger, nullable=False, server_default="0"),
     ms_column("expires_at", nullable=False),
     ms_column("revoked_at"),
     ms_column("created_at", nullable=False),
@@ -85,7 +89,32 @@ visitor_device = Table(
     Column("bundle_id", Text),
     Column("locale", Text),
     Column("enabled", Boolean, nullable=False),
+    #: The unread count that it was told last; an app shows it on its icon.
+    Column("badge", Integer, nullable=False, server_default="0"),
+    #: When the app last handed its token over; it does so at every start.
     ms_column("updated_at", nullable=False),
     Index("ix_visitor_device_token_id", "token_id"),
+    sqlite_with_rowid=False,
+)
+
+#: A push that may become necessary: one per device and message, done or needless ones are deleted.
+push_job = Table(
+    "push_job",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    #: The message's id, or "read:<thread>" for a badge that is to go down.
+    Column("subject", Text, primary_key=True),
+    #: message, read
+    Column("kind", Text, nullable=False),
+    Column("thread_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    #: The event that a client of this device must acknowledge to make it needless.
+    Column("seq", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    ms_column("due_at", nullable=False),
+    ms_column("expires_at", nullable=False),
+    *lease_columns(),
+    Index("ix_push_job_due_at", "due_at"),
     sqlite_with_rowid=False,
 )

@@ -185,6 +185,25 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_table(
+        "push_job",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("thread_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "device_id", "subject", name=op.f("pk_push_job")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_push_job_due_at", "push_job", ["due_at"], unique=False)
+    op.create_table(
         "raw_request",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -281,6 +300,7 @@ def upgrade() -> None:
         sa.Column("bundle_id", sa.Text(), nullable=True),
         sa.Column("locale", sa.Text(), nullable=True),
         sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("badge", sa.Integer(), server_default="0", nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "device_id", name=op.f("pk_visitor_device")),
         sqlite_with_rowid=False,
@@ -308,12 +328,21 @@ def upgrade() -> None:
         sa.Column("profile", sa.Text(), nullable=True),
         sa.Column("profile_at", sa.BigInteger(), nullable=True),
         sa.Column("verified_as", sa.Text(), nullable=True),
+        sa.Column("same_as", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_identity_contact_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identity")),
         sa.UniqueConstraint("account_id", "external_id", name=op.f("uq_identity_account_id_external_id")),
     )
     op.create_index("ix_identity_contact_id", "identity", ["contact_id"], unique=False)
+    op.create_index(
+        "ix_identity_same_as",
+        "identity",
+        ["same_as"],
+        unique=False,
+        sqlite_where=sa.text("same_as IS NOT NULL"),
+        postgresql_where=sa.text("same_as IS NOT NULL"),
+    )
     op.create_index(
         "ix_identity_unasked",
         "identity",
@@ -328,9 +357,11 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.Text(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("visitor_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("client", sa.Text(), nullable=False),
         sa.Column("device_id", sa.Text(), nullable=True),
+        sa.Column("acked_seq", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -374,6 +405,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("assignee_id IS NOT NULL"),
     )
     op.create_index("ix_thread_contact_id", "thread", ["contact_id"], unique=False)
+    op.create_index("ix_thread_identity_id", "thread", ["identity_id"], unique=False)
     op.create_index("ix_thread_last_message_at", "thread", ["last_message_at", "id"], unique=False)
     op.create_table(
         "message",
