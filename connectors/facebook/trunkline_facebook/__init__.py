@@ -1,0 +1,37 @@
+"""Facebook Messenger and Instagram messaging for Trunkline."""
+
+from __future__ import annotations
+
+from trunkline.contract import Channel, ConnectorSpec, hookimpl
+from trunkline_facebook.capabilities import FACEBOOK, INSTAGRAM, narrowed
+from trunkline_facebook.config import Config
+from trunkline_facebook.connector import FacebookConnector
+
+_LOCALES = ("en", "zh-Hans", "zh-Hant", "pl")
+#: Names that are the same in every language.
+_MESSENGER, _INSTAGRAM = dict.fromkeys(_LOCALES, "Facebook Messenger"), dict.fromkeys(_LOCALES, "Instagram")
+
+SPEC = ConnectorSpec(
+    name="facebook",
+    title={
+        "en": "Facebook Messenger and Instagram",
+        "zh-Hans": "Facebook Messenger 和 Instagram",
+        "zh-Hant": "Facebook Messenger 與 Instagram",
+        "pl": "Facebook Messenger i Instagram",
+    },
+    config=Config,
+    channels=(
+        Channel(code="facebook", title=_MESSENGER, capabilities=FACEBOOK, adjust=narrowed),
+        Channel(code="instagram", title=_INSTAGRAM, capabilities=INSTAGRAM, adjust=narrowed),
+    ),
+    channel_of=lambda config: config.channel,
+    build=FacebookConnector,
+    hosts=("graph.facebook.com", "graph.instagram.com"),
+    docs="https://developers.facebook.com/docs/messenger-platform/",
+    simulator="trunkline_facebook.simulator:Simulator",
+)
+
+
+@hookimpl
+def trunkline_connectors() -> list[ConnectorSpec]:
+    return [SPEC]
