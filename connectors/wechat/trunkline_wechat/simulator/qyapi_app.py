@@ -8,16 +8,13 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from trunkline_wechat.simulator.qyapi_rules import OF_AN_APP, check_upload
 from trunkline_wechat.simulator.wire import Refused, answer, body_of, uploaded
-from trunkline_wechat.simulator.world import DAY_MS, MINUTE_MS, Person
-
-if TYPE_CHECKING:
-    from trunkline_wechat.simulator.qyapi import Qyapi
+from trunkline_wechat.simulator.world import DAY_MS, MINUTE_MS, Person, World
 
 Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -26,10 +23,24 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 _PER_MEMBER = ((30, MINUTE_MS), (1000, 60 * MINUTE_MS))
 
 
+class Company(Protocol):
+    """What the handlers need of the company behind them."""
+
+    simulator: Any
+    world: World
+    corp_id: str
+    agent_id: int
+    refuses_address: bool
+    is_closed: bool
+    without_licence: str
+
+    def say(self, person: Person, kind: str, said: Json, msgid: str) -> None: ...
+
+
 class App:
     """Handlers of the calls that both surfaces or WeCom alone have."""
 
-    def __init__(self, surface: Qyapi) -> None:
+    def __init__(self, surface: Company) -> None:
         self._surface, self._world = surface, surface.world
         self._sent: dict[str, tuple[int, str]] = {}
         self._tasks: set[str] = set()

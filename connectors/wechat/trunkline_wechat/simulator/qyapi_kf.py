@@ -6,18 +6,15 @@ Sources: https://developer.work.weixin.qq.com/document/path/94670, â€¦/94677, â€
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
-from trunkline_wechat.simulator.qyapi_app import given, message_of
-from trunkline_wechat.simulator.qyapi_desks import BUDGET, WINDOW_MS, Desk, Talk
+from trunkline_wechat.simulator.qyapi_app import Company, given, message_of
+from trunkline_wechat.simulator.qyapi_desks import BUDGET, WINDOW_MS, Desk, Desks, Talk
 from trunkline_wechat.simulator.qyapi_rules import OF_A_DESK
 from trunkline_wechat.simulator.wire import Refused, answer
 from trunkline_wechat.simulator.world import MINUTE_MS
-
-if TYPE_CHECKING:
-    from trunkline_wechat.simulator.qyapi import Qyapi
 
 Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -30,10 +27,16 @@ _PAGE = 1000
 _UNASKED = 60
 
 
+class Service(Company, Protocol):
+    """A company that has desks."""
+
+    desks: Desks
+
+
 class Kf:
     """Handlers of the calls about desks."""
 
-    def __init__(self, surface: Qyapi) -> None:
+    def __init__(self, surface: Service) -> None:
         self._surface, self._world, self._desks = surface, surface.world, surface.desks
         #: Items of a page, and how many of the next pages are empty though there is more.
         self.page_size, self.empty_pages = _PAGE, 0

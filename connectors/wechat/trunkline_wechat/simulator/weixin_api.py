@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from trunkline_wechat.config import OA
 from trunkline_wechat.simulator.wire import Refused, answer, body_of, uploaded
-from trunkline_wechat.simulator.world import Person
-
-if TYPE_CHECKING:
-    from trunkline_wechat.simulator.weixin import Weixin
+from trunkline_wechat.simulator.world import Person, World
 
 Json = dict[str, Any]
 
@@ -36,10 +33,20 @@ TEMPLATE = {
 NOTICE = {"priTmplId": "TPL_NOTICE", "title": "Answer", "content": "Subject:{{thing1.DATA}}", "type": 2}
 
 
+class PublicAccount(Protocol):
+    """What the handlers need of the account behind them."""
+
+    simulator: Any
+    world: World
+    channel: str
+    app_id: str
+    refuses_address: bool
+
+
 class WeixinApi:
     """Handlers of the calls that need a token."""
 
-    def __init__(self, surface: Weixin) -> None:
+    def __init__(self, surface: PublicAccount) -> None:
         self._surface, self._world = surface, surface.world
         self._is_oa = surface.channel == OA
 
