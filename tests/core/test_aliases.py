@@ -113,6 +113,18 @@ async def test_a_new_number_goes_on_in_the_same_thread_and_is_written_to(desk: D
     assert len(await desk.rows(schema.contact)) == 1
 
 
+async def test_a_move_is_known_by_every_id_that_it_names(desk: Desk) -> None:
+    """A platform may tell that an id was made anew to somebody who knows the person by a number only."""
+    await desk.take(says("number"))
+    before, after = Address(external_id="old", aliases=("number",)), Address(external_id="new", aliases=("parent",))
+    await desk.take(IdentityLinked(dedupe_key="moved", contact=after, other=before))
+    to = await desk.answer()
+    assert (to.external_id, {*to.aliases}) == ("new", {"number", "old", "parent"})
+    await desk.take(says("parent"))
+    (thread,) = await desk.rows(schema.thread)
+    assert thread.last_position == 3
+
+
 async def test_a_link_for_somebody_unknown_changes_nothing(desk: Desk) -> None:
     await desk.take(
         IdentityLinked(dedupe_key="moved", contact=Address(external_id="new"), other=Address(external_id="old"))

@@ -58,8 +58,8 @@ def is_further(new: DeliveryState, old: DeliveryState) -> bool:
     """Whether a receipt moves a delivery forward: receipts arrive late and out of order, states never go back."""
     if new is DeliveryState.FAILED:
         return old not in {DeliveryState.FAILED, DeliveryState.CANCELLED, DeliveryState.SUPPRESSED}
-    if new not in _LADDER:
-        return False
+    if new not in _LADDER or (new is DeliveryState.SENT and old is DeliveryState.FAILED):
+        return False  # a late "sent" clears no failure; only "delivered" and "read" prove it wrong
     return old not in _LADDER or _LADDER.index(new) > _LADDER.index(old)
 
 

@@ -66,12 +66,14 @@ def join_ids(tx: Transaction, account_id: str, address: Address, now: int) -> No
 
 def moved_to(tx: Transaction, account_id: str, *, new: Address, old: Address, now: int) -> None:
     """One address takes the place of another: what is sent from now on goes to the new one."""
-    if not _known(tx, account_id, (old.external_id,)):
+    known = _known(tx, account_id, (old.external_id, *old.aliases))
+    if not known:
         return
-    join_ids(tx, account_id, Address(external_id=old.external_id, name=new.name, aliases=(new.external_id,)), now)
-    found = _known(tx, account_id, (old.external_id, new.external_id))
-    before, after = found[old.external_id][0], found[new.external_id][0]
-    tx.execute(update(schema.thread).where(_t.identity_id == before).values(identity_id=after))
+    ids = (*known, old.external_id, *old.aliases, *new.aliases, new.external_id)
+    join_ids(tx, account_id, Address(external_id=ids[0], name=new.name, aliases=ids[1:]), now)
+    after = _known(tx, account_id, (new.external_id,))[new.external_id][0]
+    for before, _, _ in known.values():
+        tx.execute(update(schema.thread).where(_t.identity_id == before).values(identity_id=after))
 
 
 def known_aliases(tx: Transaction, root: str, but: str) -> tuple[str, ...]:

@@ -1,0 +1,10 @@
+"""WhatsApp keeps what it promises."""
+
+from __future__ import annotations
+
+from trunkline.testing.conformance import ConnectorConformance
+from trunkline_whatsapp import SPEC
+
+
+class TestConformance(ConnectorConformance):
+    spec = SPEC
