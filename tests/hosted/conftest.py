@@ -74,13 +74,19 @@ def open_place(settings_file: Path, clock: HandClock, monkeypatch: pytest.Monkey
 
     @asynccontextmanager
     async def opened(
-        url: str, *, specs: Any = (BOOTH,), applications: Any = (), limited: bool = False, **settings: Any
+        url: str,
+        *,
+        specs: Any = (BOOTH,),
+        applications: Any = (),
+        limited: bool = False,
+        listen: str = "127.0.0.1:0",
+        **settings: Any,
     ) -> AsyncIterator[Place]:
         chosen = load_settings(settings_file, {"database.url": url, **settings})
         mounted: list[Any] = []
         async with (
             open_house(chosen, clock=clock, registry=registry(*specs, applications=applications)) as house,
-            serve_house(house, "127.0.0.1:0", add_routes=mounted.append) as address,
+            serve_house(house, listen, add_routes=mounted.append) as address,
         ):
             (app,) = mounted
             client = next(one for one in app._subapps if "front" in {key._name.rpartition(".")[2] for key in one})

@@ -13,7 +13,7 @@ from trunkline.errors import StartRefused
 from trunkline.hosted import Client
 from trunkline.hosted.limiting import Limit, Limiter
 from trunkline.hosted.versions import at_least
-from trunkline.service.accounts import Account
+from trunkline.service.account import Account
 
 
 @pytest.mark.parametrize("version", ["3.0.3", "3.0.3.0", "v3.0.3", "3.0.10", "3.1", "4", "3.0.3.1"])

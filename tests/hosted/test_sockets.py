@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any
 
@@ -273,3 +274,12 @@ def test_the_table_of_frames_holds_frames_alone() -> None:
 
     assert set(frames.FRAMES) == {"send", "ack", "read", "typing", "view", "visible", "ping"}
     assert isinstance(Sockets, type)
+
+
+async def test_whoever_polls_is_let_go_when_the_house_ends(booth: Place) -> None:
+    ana = await booth.visitor()
+    polling = asyncio.create_task(ana.changes(wait=25))
+    await until_true(lambda: bool(booth.front.hub.lines), "the poll listens")
+    booth.front.hub.hang_up()
+    async with asyncio.timeout(20):
+        assert (await polling)["changes"] == []

@@ -123,6 +123,9 @@ class Window(Declaration, frozen=True):
 class Submissions(Declaration, frozen=True):
     """Leave-a-message forms."""
 
+    #: Its place in the table of channels, 0 for one that stands in none.
+    serial: int = 0
+    #: "offline_message", "ticket"; none where no forms are taken.
     modes: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     min_client_version: Mapping[str, str] = {}

@@ -22,7 +22,7 @@ class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, str]
     #: Looked up without regard to letter case.
     headers: Mapping[str, str]
-    #: Exactly the bytes received, at most 1 MiB.
+    #: Exactly the bytes received, at most `Receiving.max_body`.
     body: bytes
     #: The client's address, taken from a proxy only if that proxy is configured.
     remote: str = ""

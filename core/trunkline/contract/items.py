@@ -121,8 +121,15 @@ class SubmissionReceived(ThreadItem, frozen=True, kw_only=True):
     """The customer sent a leave-a-message form."""
 
     external_id: str
+    #: Key of the field → answer.
     values: dict[str, Any]
+    #: Of the form that was filled in.
+    form_version: str | None = None
+    #: The group that the customer is bound for.
+    group_id: str | None = None
     client_version: str | None = None
+    #: Why settings by group do not hold for this client ("sdk_too_old"), None where they do.
+    by_group_refused: str | None = None
 
 
 class ContactActed(ThreadItem, frozen=True, kw_only=True):

@@ -88,6 +88,9 @@ class Application:
     async def stop(self) -> None:
         """End background work; called once, also after a failed start."""
 
+    async def jumped(self, by_ms: int) -> None:
+        """The demo's clock was moved forward: what people hold stays good, and they hear of the new time."""
+
     async def demonstrate(self) -> Sequence[tuple[str, str]]:
         """Invent what a demo needs and return doors into it: (name, path with a one-time credential)."""
         return ()

@@ -12,6 +12,22 @@ from trunkline.hosted.connector import (
     IdentityMode,
     IdentityPolicy,
     Pages,
+    Terms,
 )
+from trunkline.hosted.push import Notice, Push, PushAnswer, PushResult, PushSender, PushTarget
 
-__all__ = ["Client", "HostedConnector", "IdentityKey", "IdentityMode", "IdentityPolicy", "Pages"]
+__all__ = [
+    "Client",
+    "HostedConnector",
+    "IdentityKey",
+    "IdentityMode",
+    "IdentityPolicy",
+    "Notice",
+    "Pages",
+    "Push",
+    "PushAnswer",
+    "PushResult",
+    "PushSender",
+    "PushTarget",
+    "Terms",
+]

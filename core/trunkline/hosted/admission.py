@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trunkline.hosted.front import Front
     from trunkline.hosted.visitors import Holder
 
-__all__ = ["PLATFORMS", "admit", "check_version", "client_of", "make_client"]
+__all__ = ["PLATFORMS", "admit", "check_client", "client_of", "make_client"]
 
 PLATFORMS = frozenset({"web", "ios", "android", "macos", "windows", "flutter", "reactnative"})
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
@@ -41,14 +41,16 @@ def make_client(platform: str, version: str, form: str, languages: str) -> Clien
     )
 
 
-def check_version(inbox: Inbox, client: Client) -> None:
-    """Refuse clients with known faults.
+def check_client(inbox: Inbox, client: Client) -> None:
+    """Refuse clients that the key is not for, and those with known faults.
 
     Raises:
-        ClientRefused: client_too_old.
+        ClientRefused: client_not_allowed, client_too_old.
     """
-    floor = inbox.connector.min_supported_version()
-    if floor is not None and client.platform != "web" and not at_least(client.version, floor):
+    terms = inbox.terms
+    if terms.platforms is not None and client.platform not in terms.platforms:
+        raise ClientRefused("client_not_allowed", "This key is not for this platform (X-SDK-Platform).")
+    if terms.min_version is not None and client.platform != "web" and not at_least(client.version, terms.min_version):
         raise ClientRefused("client_too_old")
 
 
@@ -56,17 +58,19 @@ async def admit(front: Front, token: str) -> tuple[Inbox, Holder]:
     """Return who holds a token, and where.
 
     Raises:
-        ClientRefused: token_invalid, token_expired, identity_required.
+        ClientRefused: token_invalid, token_expired, client_not_allowed, identity_required.
     """
     if not token.startswith(PREFIX) or len(token) != len(PREFIX) + 43:
         raise ClientRefused("token_invalid")
     async with front.house.store.read() as connection:
         holder = await find_holder(connection, token)
-    inbox = None if holder is None else front.directory.of(holder.account_id)
+    inbox = None if holder is None else front.directory.of(holder.account_id, holder.key)
     if holder is None or inbox is None or holder.revoked_at is not None:
         raise ClientRefused("token_invalid")
     if holder.expires_at <= front.house.clock.now_ms():
         raise ClientRefused("token_expired")
-    if holder.subject is None and inbox.connector.identity_policy().mode is IdentityMode.REQUIRE:
+    if holder.key not in inbox.connector.terms():
+        raise ClientRefused("client_not_allowed", "The key of this app was withdrawn.")
+    if holder.subject is None and inbox.terms.policy.mode is IdentityMode.REQUIRE:
         raise ClientRefused("identity_required")
     return inbox, holder

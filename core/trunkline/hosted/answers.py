@@ -12,10 +12,13 @@ __all__ = [
     "Config",
     "Contact",
     "Device",
+    "Form",
     "MessagesPage",
     "ReadAnswer",
     "Refusal",
     "Sent",
+    "SubmissionList",
+    "SubmissionSent",
     "ThreadList",
     "TokenAnswer",
     "Unread",
@@ -40,11 +43,23 @@ class RefusalError(Answer):
     retry_after: int | None = None
 
 
+class FieldMistake(Answer):
+    """One answer of a form that is wrong."""
+
+    field: str
+    code: str
+    message: str
+
+
 class Refusal(Answer):
     """The answer to everything that is refused."""
 
     error: RefusalError
     request_id: str
+    #: With 422 `field_errors`: what is wrong where.
+    errors: list[FieldMistake] | None = None
+    #: With 409 `form_outdated`: the form as it is now.
+    form: dict[str, Any] | None = None
     #: With 410 `cursor_expired`: where to go on after everything was read anew.
     reset: bool | None = None
     cursor: str | None = None
@@ -187,6 +202,66 @@ class Thread(Answer):
     agent_unread: int
     agent: Author | None
     last_message_at: Time
+
+
+class FormField(Answer):
+    """One question of a form."""
+
+    key: str
+    kind: Literal["text", "textarea", "email", "phone", "date", "select", "multi_select", "checkbox"]
+    label: str
+    required: bool
+    placeholder: str | None
+    options: list[str]
+    max_length: int
+
+
+class Form(Answer):
+    """The leave-a-message form, in the client's language."""
+
+    mode: Literal["offline_message", "ticket"]
+    #: Which setting decided, and why it was not the group's where groups decide.
+    setting_dimension: Literal["channel", "group"]
+    reason: str | None = None
+    fields: list[FormField]
+    notice: str | None
+    version: str
+
+
+class Submission(Answer):
+    """A form that was sent."""
+
+    id: str
+    #: What one can quote: "S-12".
+    reference: str | None
+    mode: Literal["offline_message", "ticket"]
+    state: str
+    setting_dimension: Literal["channel", "group"]
+    reason: str | None
+    sdk_version: str | None
+    created_at: Time
+
+
+class SubmissionSent(Answer):
+    """What became of a form; `message` holds its words in offline-message mode."""
+
+    submission: Submission
+    thread_id: str
+    message: Message | None
+    replayed: bool
+
+
+class SubmissionShown(Submission):
+    """A form with what came of it."""
+
+    thread_id: str
+    last_reply: Message | None
+
+
+class SubmissionList(Answer):
+    """One's own forms, the newest first."""
+
+    submissions: list[SubmissionShown]
 
 
 class TokenAnswer(Answer):

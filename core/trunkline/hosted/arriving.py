@@ -19,6 +19,7 @@ from trunkline.hosted.objects import profile_of, thread_object
 from trunkline.hosted.reading import threads_of, unread_in
 from trunkline.hosted.refusals import ClientRefused
 from trunkline.hosted.visitors import (
+    Grant,
     NewToken,
     address_of,
     give_token,
@@ -61,7 +62,7 @@ async def config(call: Call) -> web.Response:
         "protocol": {"min": 1, "max": 1},
         "features": features.offered,
         "feature_reasons": features.reasons,
-        "identity": {"mode": inbox.connector.identity_policy().mode.value},
+        "identity": {"mode": inbox.terms.policy.mode.value},
         "heartbeat_s": HEARTBEAT_S,
         "availability": {"state": "available", "open": True, "next_change_at": None},
         "limits": limits_of(front, channel.capabilities),
@@ -108,7 +109,7 @@ def upload_types(capabilities: Capabilities) -> list[str]:
 async def give(call: Call) -> Any:
     """Give a token, to somebody who is proved or to nobody in particular."""
     proved = None if call.body.identity is None else _prove(call, call.body.identity)
-    if proved is None and call.inbox.connector.identity_policy().mode is IdentityMode.REQUIRE:
+    if proved is None and call.inbox.terms.policy.mode is IdentityMode.REQUIRE:
         raise ClientRefused("identity_required")
     stated = stated_in(call.body.profile)
     views, origin = views_in(call.body.context, call.now)
@@ -118,7 +119,9 @@ async def give(call: Call) -> Any:
         keep_facts(tx, visitor_id, stated=stated, proved=proved)
         if views or origin:
             note_visits(tx, visitor_id, views, origin)
-        return give_token(tx, call.inbox.id, visitor_id, call.client, device_id=call.body.device_id, now=call.now)
+        return give_token(
+            tx, Grant(call.inbox.id, visitor_id, call.inbox.key, call.client, call.body.device_id), call.now
+        )
 
     return await _token_answer(call, await call.front.house.store.writer.write(work))
 
@@ -162,7 +165,7 @@ def announce_end(front: Front, token_ids: list[str]) -> None:
 def _prove(call: Call, given: Any) -> Proved:
     proof = given if isinstance(given, str) else HmacProof(given.id, given.hmac)
     inbox = call.inbox
-    return prove(proof, inbox.connector.identity_policy(), inbox.connector.public_key, call.now)
+    return prove(proof, inbox.terms.policy, inbox.key, call.now)
 
 
 async def _token_answer(call: Call, given: NewToken) -> dict[str, Any]:

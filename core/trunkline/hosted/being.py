@@ -111,11 +111,21 @@ def stated_in(body: models.MeBody | None) -> dict[str, Any]:
 
 # ---------------------------------------------------------------- devices
 
+_WORD = re.compile(r"[\x21-\x7e]+")
+#: What a push token of a provider looks like.
+_PUSH_TOKENS = {
+    "apns": re.compile(r"(?:[0-9a-fA-F]{2}){32,100}"),
+    "fcm": _WORD,
+    "hms": _WORD,
+    # A browser's subscription is a piece of JSON.
+    "webpush": re.compile(r"[\x20-\x7e]+"),
+}
+
 
 async def put_device(call: Call) -> dict[str, Any]:
     """Remember where a push may wake an app; the device is this token's from now on."""
     device_id, body, holder = call.path("device_id"), call.body, call.holder
-    if body.provider == "apns" and not re.fullmatch(r"[0-9a-fA-F]{64,200}", body.push_token):
+    if not _PUSH_TOKENS[body.provider].fullmatch(body.push_token):
         raise ClientRefused("invalid_push_token", field="push_token")
     table = schema.visitor_device
     values = {

@@ -19,8 +19,8 @@ from trunkline.hosted.refusals import CODES
 
 if TYPE_CHECKING:
     from trunkline.contract import Channel, Context
-    from trunkline.hosted.connector import Client, HostedConnector
-    from trunkline.service.accounts import Account
+    from trunkline.hosted.connector import Client, HostedConnector, Terms
+    from trunkline.service.account import Account
 
 __all__ = ["ClientCalls", "ClientRoute", "Inbox", "Reason"]
 
@@ -33,6 +33,13 @@ class Inbox(msgspec.Struct, frozen=True):
 
     account: Account
     connector: HostedConnector
+    #: The public key that the client came by.
+    key: str
+
+    @property
+    def terms(self) -> Terms:
+        """What holds for clients with this key."""
+        return self.connector.terms()[self.key]
 
     @property
     def id(self) -> str:

@@ -64,6 +64,13 @@ def _profile(payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[
     return "contact.changed", {**payload["profile"], "rev": row.seq}
 
 
+def _submitted(payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[str, dict[str, Any]]:
+    told = payload["submission"]
+    names = ("reference", "mode", "state")
+    shown = {"id": f"sb_{told['id']}", "thread_id": f"th_{row.thread_id}", **{name: told[name] for name in names}}
+    return "submission.changed", {**shown, "rev": row.seq}
+
+
 #: Kind of event → how it is told.
 CHANGES: Mapping[str, Translate] = {
     "created": _opened,
@@ -78,6 +85,7 @@ CHANGES: Mapping[str, Translate] = {
     "reopened": _opened,
     "assigned": _assigned,
     "visitor_changed": _profile,
+    "submission_received": _submitted,
 }
 
 

@@ -17,11 +17,13 @@ from pydantic import SecretStr
 from trunkline.contract import Accepted, AcceptedPart, Connector, Health, OutboundMessage, TrustedBody, WebhookRequest
 from trunkline.errors import SignatureInvalid
 from trunkline.hosted.envelope import items_of
+from trunkline.hosted.push import Notice
 
 if TYPE_CHECKING:
     from trunkline.contract import Capabilities, Item
+    from trunkline.hosted.push import PushSender
 
-__all__ = ["Client", "HostedConnector", "IdentityKey", "IdentityMode", "IdentityPolicy", "Pages"]
+__all__ = ["Client", "HostedConnector", "IdentityKey", "IdentityMode", "IdentityPolicy", "Pages", "Terms"]
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,16 @@ class IdentityPolicy(msgspec.Struct, frozen=True, kw_only=True):
     hmac_secret: SecretStr | None = None
 
 
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for clients that come with one of an account's public keys."""
+
+    policy: IdentityPolicy = IdentityPolicy()
+    #: Platforms that may use the key; None for any.
+    platforms: frozenset[str] | None = None
+    #: The oldest client version that is served; for versions with security faults only.
+    min_version: str | None = None
+
+
 class HostedConnector(Connector):
     """One hosted account. A subclass says who it is and how it looks; everything else is here."""
 
@@ -72,6 +84,11 @@ class HostedConnector(Connector):
     @abstractmethod
     def public_key(self) -> str:
         """What clients send as X-Inbox-Key, "wk_…" or "ak_…": public, and unique over all accounts."""
+
+    def terms(self) -> Mapping[str, Terms]:
+        """Return every public key of this account with what holds for it; tokens die with the key they came by."""
+        terms = Terms(policy=self.identity_policy(), min_version=self.min_supported_version())
+        return {self.public_key: terms}
 
     def identity_policy(self) -> IdentityPolicy:
         """Return how visitors prove who they are."""
@@ -103,6 +120,21 @@ class HostedConnector(Connector):
     def min_supported_version(self) -> str | None:
         """Return the oldest client version that is served; for versions with security faults only."""
         return None
+
+    def push_sender(self, provider: str) -> PushSender | None:
+        """Return what pushes to devices of a provider ("apns", "fcm", "hms", "webpush"), None where nothing does."""
+        return None
+
+    def pushes(self) -> bool:
+        """Whether pushes are sent at all; without, none is planned."""
+        return False
+
+    def notice(self, locale: str | None, preview: str) -> Notice:
+        """Return the words of a notification; an empty title stands for the account's.
+
+        `preview` is the beginning of the message: leave it out unless the deployer wants it on locked screens.
+        """
+        return Notice("", "You have a new message")
 
     @final
     def authenticate(self, request: WebhookRequest) -> TrustedBody:

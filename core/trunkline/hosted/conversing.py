@@ -17,16 +17,18 @@ from trunkline.hosted.objects import bare, thread_object
 from trunkline.hosted.reading import Page, messages_of, threads_of, unread_in
 from trunkline.hosted.receipts import acknowledge, read_upto
 from trunkline.hosted.refusals import ClientRefused
+from trunkline.hosted.visitors import keep_client
 from trunkline.service.moments import Moment
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from trunkline.hosted.connector import Client
     from trunkline.hosted.front import Front
     from trunkline.hosted.hub import Line
     from trunkline.hosted.visitors import Holder
 
-__all__ = ["LIVE", "ROUTES", "note_ack", "note_read", "note_typing", "thread_of"]
+__all__ = ["LIVE", "ROUTES", "note_ack", "note_client", "note_read", "note_typing", "thread_of"]
 
 LIVE = "live"
 _encode = msgspec.json.Encoder().encode
@@ -122,12 +124,19 @@ async def note_typing(front: Front, holder: Holder, thread_name: str) -> None:
     front.house.moments.tell(moment)
 
 
-async def note_ack(front: Front, holder: Holder, seq: int) -> None:
-    """Mark as delivered what a client has applied up to an event."""
-    if seq <= holder.acked_seq:
+async def note_ack(front: Front, holder: Holder, seq: int, *, shown: bool = True) -> None:
+    """Mark as delivered what a client has applied up to an event, and with `shown` spare it the push."""
+    if seq <= holder.acked_seq and (not shown or seq <= holder.shown_seq):
         return
     now = front.house.clock.now_ms()
-    await front.house.store.writer.write(lambda tx: acknowledge(tx, holder, seq, now))
+    await front.house.store.writer.write(lambda tx: acknowledge(tx, holder, seq, now, shown=shown))
+
+
+async def note_client(front: Front, holder: Holder, client: Client) -> None:
+    """Remember the version of an app that was updated while it held its token."""
+    known = (holder.client.platform, holder.client.version)
+    if client.version is not None and (client.platform, client.version) != known:
+        await front.house.store.writer.write(lambda tx: keep_client(tx, holder, client))
 
 
 # ---------------------------------------------------------------- what changed
@@ -142,6 +151,7 @@ async def changes(call: Call) -> dict[str, Any]:
         raise ClientRefused("cursor_expired", more={"reset": True, "cursor": fresh})
     if call.query.cursor is not None:
         front.aside(note_ack(front, holder, start), "hosted-ack")
+    await note_client(front, holder, call.client)
     line = front.hub.open(holder, start)
     try:
         found, more = await _first_changes(front, line, call.query)

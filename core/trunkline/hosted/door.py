@@ -14,8 +14,8 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
 from trunkline.errors import StoreUnavailable
-from trunkline.hosted import arriving, being, conversing, files, openapi, sockets, speaking
-from trunkline.hosted.admission import admit, check_version, client_of
+from trunkline.hosted import arriving, being, conversing, files, openapi, sockets, speaking, submitting
+from trunkline.hosted.admission import admit, check_client, client_of
 from trunkline.hosted.call import Call
 from trunkline.hosted.calls import ANYBODY, KEY, Answered, ClientCalls, ClientRoute, Inbox
 from trunkline.hosted.front import Front
@@ -53,8 +53,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def build_calls(house: House) -> ClientCalls:
     """Return the table of calls, those of applications at its end."""
     calls = ClientCalls()
-    for route in (*arriving.ROUTES, *being.ROUTES, *conversing.ROUTES, *speaking.ROUTES, *files.ROUTES):
-        calls.add(route)
+    for room in (arriving, being, conversing, speaking, submitting, files):
+        for route in room.ROUTES:
+            calls.add(route)
     for name, application in house.applications.items():
         add = house.registry.applications[name].client_routes
         if add is not None:
@@ -89,8 +90,11 @@ def client_app(
         await front.settle()
         await front.hub.stop()
 
+    async def hang_up(_: web.Application) -> None:
+        front.hub.hang_up()
+
     app.cleanup_ctx.append(run)
-    app.on_shutdown.append(live.drain)
+    app.on_shutdown.extend((live.drain, hang_up))
     app[FRONT], app[SOCKETS] = front, live
     return app
 
@@ -251,7 +255,8 @@ async def _who(
     """Return the inbox and the holder that a call is for, as far as it needs them.
 
     Raises:
-        ClientRefused: unknown_key, client_too_old, token_missing, token_invalid, token_expired, identity_required.
+        ClientRefused: unknown_key, client_not_allowed, client_too_old, token_missing, token_invalid, token_expired,
+            identity_required.
     """
     if route.auth == ANYBODY:
         return None, None
@@ -259,10 +264,10 @@ async def _who(
         inbox = front.directory.inbox(request.headers.get("X-Inbox-Key", ""))
         if inbox is None:
             raise ClientRefused("unknown_key")
-        check_version(inbox, client)
+        check_client(inbox, client)
         return inbox, None
     inbox, holder = await admit(front, _bearer(request))
-    check_version(inbox, client)
+    check_client(inbox, client)
     return inbox, holder
 
 

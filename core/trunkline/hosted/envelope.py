@@ -8,13 +8,24 @@ from typing import Any
 
 import msgspec
 
-from trunkline.contract import Item, MessageReceived
+from trunkline.contract import Item, MessageReceived, SubmissionReceived
 from trunkline.errors import BodyUnreadable
 from trunkline.model import Address, Content
 
-__all__ = ["Envelope", "dedupe_key", "external_id", "items_of"]
+__all__ = ["Envelope", "SentForm", "dedupe_key", "external_id", "items_of"]
 
 _encode = msgspec.json.Encoder().encode
+
+
+class SentForm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A leave-a-message form as it was filled in; its answers were checked."""
+
+    values: dict[str, Any]
+    form_version: str | None = None
+    group_id: str | None = None
+    client_version: str | None = None
+    #: Why settings by group do not hold for this client, None where they do.
+    by_group_refused: str | None = None
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,6 +45,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quotes: str | None = None
     #: The message whose button was pressed: it can be answered once.
     answers: str | None = None
+    #: For a form; `content` is empty then.
+    form: SentForm | None = None
     #: What the client told besides: its metadata, the page it was on, its version.
     context: dict[str, Any] = {}
     v: int = 1
@@ -51,7 +64,7 @@ def dedupe_key(envelope: Envelope) -> str:
     """Return a key that equal contents have in common."""
     if envelope.answers is not None:
         return f"answer:{envelope.answers}"
-    said = _encode([envelope.content, envelope.quotes])
+    said = _encode([envelope.content, envelope.quotes] if envelope.form is None else [envelope.form.values])
     return f"{external_id(envelope.visitor, envelope.client_id)}:{hashlib.sha256(said).hexdigest()[:32]}"
 
 
@@ -65,7 +78,24 @@ def items_of(body: bytes) -> Sequence[Item]:
         envelope = _decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise BodyUnreadable(f"This is no stored message of a visitor: {error}") from error
-    return (_message(envelope),)
+    return (_message(envelope) if envelope.form is None else _submission(envelope, envelope.form),)
+
+
+def _submission(envelope: Envelope, form: SentForm) -> SubmissionReceived:
+    return SubmissionReceived(
+        dedupe_key=dedupe_key(envelope),
+        at_ms=envelope.at,
+        platform_kind="submission",
+        thread_key=envelope.address,
+        contact=Address(external_id=envelope.address, name=envelope.name),
+        external_id=external_id(envelope.visitor, envelope.client_id),
+        values=form.values,
+        form_version=form.form_version,
+        group_id=form.group_id,
+        client_version=form.client_version,
+        by_group_refused=form.by_group_refused,
+        channel=envelope.channel,
+    )
 
 
 def _message(envelope: Envelope) -> MessageReceived:

@@ -38,6 +38,8 @@ class Socket:
         self.warned = False
         #: Why it is to be closed, once that is decided.
         self.ending: tuple[int, str] | None = None
+        #: False while the app is in the background: what it acknowledges then has a push all the same.
+        self.visible = True
         self._acked = 0
         self._acking = False
 
@@ -57,12 +59,18 @@ class Socket:
             self._acking = True
             self.front.aside(self._write_acks(), "hosted-ack")
 
+    def show(self, *, visible: bool) -> None:
+        """Note whether anybody looks; what was acknowledged unseen is seen then."""
+        self.visible = visible
+        if visible and self._acked:
+            self.acknowledge(self._acked)
+
     async def _write_acks(self) -> None:
-        written = 0
+        written = (0, False)
         try:
-            while self._acked > written:
-                written = self._acked
-                await note_ack(self.front, self.holder, written)
+            while (have := (self._acked, self.visible)) > written:
+                written = have
+                await note_ack(self.front, self.holder, self._acked, shown=self.visible)
                 if not self.line.closed:
                     await asyncio.sleep(_ACK_S)
         finally:
@@ -105,8 +113,8 @@ async def _ping(socket: Socket, frame: dict[str, Any]) -> None:
     socket.tell({"t": "pong", **({"n": number} if isinstance(number, int) and abs(number) < 2**53 else {})})
 
 
-async def _nothing(_socket: Socket, _frame: dict[str, Any]) -> None:
-    """Understood, and without effect today."""
+async def _visible(socket: Socket, frame: dict[str, Any]) -> None:
+    socket.show(visible=frame.get("visible") is not False)
 
 
 #: Type of a frame → what it does. Everything else is ignored, as the protocol says.
@@ -116,6 +124,6 @@ FRAMES: dict[str, Callable[[Socket, dict[str, Any]], Awaitable[None]]] = {
     "read": _read,
     "typing": _typing,
     "view": _view,
-    "visible": _nothing,
+    "visible": _visible,
     "ping": _ping,
 }

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from trunkline.hosted.connector import Client
     from trunkline.hosted.sending import Sending, Taken
     from trunkline.hosted.visitors import Holder
-    from trunkline.service.accounts import Account, Accounts
+    from trunkline.service.account import Account
+    from trunkline.service.accounts import Accounts
     from trunkline.service.house import House
     from trunkline.service.media import StoredFile
     from trunkline.store import Transaction
@@ -37,10 +38,11 @@ PREFIX = "/client/v1"
 
 
 def inboxes(accounts: Accounts) -> Iterable[Inbox]:
-    """Yield the hosted accounts that are in use."""
+    """Yield the hosted accounts that are in use, once for each of their public keys."""
     for account in accounts.all():
         if account.state != "disabled" and isinstance(account.connector, HostedConnector):
-            yield Inbox(account, account.connector)
+            for key in account.connector.terms():
+                yield Inbox(account, account.connector, key)
 
 
 def check_public_keys(accounts: Accounts) -> None:
@@ -51,11 +53,10 @@ def check_public_keys(accounts: Accounts) -> None:
     """
     seen: dict[str, str] = {}
     for inbox in inboxes(accounts):
-        key = inbox.connector.public_key
-        if key in seen:
-            words = f"The accounts {seen[key]} and {inbox.id} have the same public key {key}"
+        if inbox.key in seen:
+            words = f"The accounts {seen[inbox.key]} and {inbox.id} have the same public key {inbox.key}"
             raise StartRefused(f"{words}: give one of them another.")
-        seen[key] = inbox.id
+        seen[inbox.key] = inbox.id
 
 
 class Directory:
@@ -81,14 +82,14 @@ class Directory:
 
     def inbox(self, public_key: str) -> Inbox | None:
         """Return the account with this key, None if there is none in use."""
-        return next((one for one in inboxes(self._house.accounts) if one.connector.public_key == public_key), None)
+        return next((one for one in inboxes(self._house.accounts) if one.key == public_key), None)
 
-    def of(self, account_id: str) -> Inbox | None:
-        """Return a hosted account by its id, None if it is not in use."""
+    def of(self, account_id: str, key: str) -> Inbox | None:
+        """Return a hosted account by its id, for clients that came by `key`; None if it is not in use."""
         account = self._house.accounts.get(account_id)
         if account is None or not isinstance(account.connector, HostedConnector):
             return None
-        return Inbox(account, account.connector)
+        return Inbox(account, account.connector, key)
 
 
 class Front:
@@ -129,7 +130,8 @@ class Front:
         """Return what a client may use, and why not."""
         channel = inbox.channel(client)
         context = context_of(inbox.id, client, verified=verified, at_ms=self.house.clock.now_ms())
-        return features_of(channel, context, self.calls.features(channel, context))
+        push = None if inbox.connector.pushes() else "not_offered"
+        return features_of(channel, context, {"push": push, **self.calls.features(channel, context)})
 
     def take(self, tx: Transaction, sendings: list[Sending]) -> list[Taken]:
         """Store messages that came together; one function, so that the writer makes one batch of them."""

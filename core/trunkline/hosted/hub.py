@@ -193,6 +193,10 @@ class Hub:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Let go of everybody who waits: long polls end at once instead of holding up the end of the house."""
         for line in list(self._lines):
             line.close()
 

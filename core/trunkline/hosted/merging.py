@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from trunkline.hosted.refusals import ClientRefused
 from trunkline.hosted.visitors import (
+    Grant,
     NewToken,
     address_of,
     give_token,
@@ -70,7 +71,10 @@ def exchange(tx: Transaction, wish: Exchange) -> tuple[NewToken, list[str]]:
         visitor_id = new_visitor(tx, account_id, address_of(wish.proved), wish.proved, wish.now)
     keep_facts(tx, visitor_id, proved=wish.proved)
     _sign_identity(tx, account_id, wish.proved)
-    given = give_token(tx, account_id, visitor_id, wish.client, device_id=holder.device_id, now=wish.now)
+    # What this app has shown it has shown; to somebody else it has shown nothing.
+    shown = holder.shown_seq if same or holder.subject is None else 0
+    grant = Grant(account_id, visitor_id, holder.key, wish.client, holder.device_id, shown)
+    given = give_token(tx, grant, wish.now)
     tx.execute(update(device).where(device.c.token_id == holder.token_id).values(token_id=given.holder.token_id))
     revoke(tx, ended, wish.now)
     return NewToken(given.token, given.holder, merged), ended

@@ -18,6 +18,7 @@ __all__ = [
     "ExchangeBody",
     "FileQuery",
     "ForceQuery",
+    "FormQuery",
     "MeBody",
     "MessageBody",
     "MessagesQuery",
@@ -25,6 +26,7 @@ __all__ = [
     "PutQuery",
     "Query",
     "ReadBody",
+    "SubmissionBody",
     "TokenBody",
     "TypingBody",
 ]
@@ -155,6 +157,17 @@ class PostbackBody(Body):
     value: Line | None = None
 
 
+class SubmissionBody(Body):
+    """A form, filled in."""
+
+    client_id: ClientId
+    group_id: Identifier | None = None
+    form_version: Identifier
+    #: Key of the field → answer.
+    values: Annotated[dict[str, str | bool | list[str] | None], Field(max_length=40)]
+    attachments: Annotated[list[Attached], Field(max_length=10)] = []
+
+
 class ReadBody(Body):
     """Up to where was read."""
 
@@ -178,6 +191,12 @@ class ConfigQuery(Query):
 
     locale: Annotated[str, StringConstraints(max_length=35)] | None = None
     url: Address | None = None
+
+
+class FormQuery(Query):
+    """Which group the customer is bound for."""
+
+    group_id: Identifier | None = None
 
 
 class ForceQuery(Query):

@@ -94,6 +94,15 @@ async def find_message(
     return None if row is None else ((await _shown(connection, [row], shower))[0], row)
 
 
+async def last_reply(connection: AsyncConnection, thread_id: str, since: int, shower: Shower) -> dict[str, Any] | None:
+    """Return the newest message of ours since a time as it is shown, None if there is none."""
+    query = select(schema.message).where(
+        _m.thread_id == thread_id, _m.direction == "out", _m.at >= since, _m.recalled_at.is_(None)
+    )
+    row = (await connection.execute(query.order_by(_m.position.desc()).limit(1))).one_or_none()
+    return None if row is None else (await _shown(connection, [row], shower))[0]
+
+
 async def _shown(connection: AsyncConnection, rows: Sequence[Any], shower: Shower) -> list[dict[str, Any]]:
     media: dict[str, dict[str, Any]] = {}
     carrying = [row.id for row in rows if '"media"' in row.content or '"image"' in row.content]

@@ -26,8 +26,15 @@ _t, _m, _e, _d, _i = schema.thread.c, schema.message.c, schema.event.c, schema.d
 _BEFORE = {DeliveryState.DELIVERED: (*ACTIVE, "sent"), DeliveryState.READ: (*ACTIVE, "sent", "delivered")}
 
 
-def acknowledge(tx: Transaction, holder: Holder, seq: int, now: int) -> int:
-    """Mark as delivered what a client has applied up to an event; returns how many deliveries moved."""
+def acknowledge(tx: Transaction, holder: Holder, seq: int, now: int, *, shown: bool = True) -> int:
+    """Mark as delivered what a client has applied up to an event; returns how many deliveries moved.
+
+    `shown` is False for an app in the background: it has the message, its user does not see it.
+    """
+    if shown:
+        token = schema.visitor_token
+        behind = (token.c.id == holder.token_id, token.c.acked_seq < seq)
+        tx.execute(update(token).where(*behind).values(acked_seq=seq))
     row = tx.execute(
         select(schema.visitor.c.acked_seq).where(schema.visitor.c.id == holder.visitor_id).with_for_update()
     ).one_or_none()

@@ -20,9 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trunkline.clock import to_text
 from trunkline.errors import StoreUnavailable
-from trunkline.hosted.admission import admit, check_version, make_client
+from trunkline.hosted.admission import admit, check_client, make_client
 from trunkline.hosted.arriving import ENDED, HEARTBEAT_S, MAX_FRAME
 from trunkline.hosted.changes import change_of
+from trunkline.hosted.conversing import note_client
 from trunkline.hosted.frames import FRAMES, Socket
 from trunkline.hosted.limiting import is_public
 from trunkline.hosted.refusals import ClientRefused
@@ -54,9 +55,10 @@ _EXPIRING_MS = 5 * 60 * 1000
 _PATIENCE = 20
 
 BINARY, BAD_FRAME, SERVER_FAULT, RESTART = 1003, 1008, 1011, 1012
-NO_HELLO, TOKEN_OVER, SILENT, TOO_MANY, TOO_SLOW, TOO_OLD, TOO_FAST = 4400, 4401, 4408, 4409, 4413, 4426, 4429
+NO_HELLO, TOKEN_OVER, NOT_ALLOWED, SILENT, TOO_MANY = 4400, 4401, 4403, 4408, 4409
+TOO_SLOW, TOO_OLD, TOO_FAST = 4413, 4426, 4429
 #: Code of a refused hello → close code; everything else means a new token.
-_HELLO_CODES = {"client_too_old": TOO_OLD, "unavailable": RESTART}
+_HELLO_CODES = {"client_too_old": TOO_OLD, "client_not_allowed": NOT_ALLOWED, "unavailable": RESTART}
 #: What a socket says of itself when its conversation is over.
 _OVER = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 _encode = msgspec.json.Encoder().encode
@@ -161,7 +163,7 @@ class Sockets:
             if not isinstance(token, str):
                 raise ClientRefused("token_missing")
             inbox, holder = await admit(self._front, token)
-            check_version(inbox, client)
+            check_client(inbox, client)
         except ClientRefused as refused:
             raise _Ended(_HELLO_CODES.get(refused.code, TOKEN_OVER), refused.code) from None
         return self._welcome(request, hello, (inbox, holder, client))
@@ -173,6 +175,8 @@ class Sockets:
         begin = front.house.feed.last_seq if start is None else start
         socket = Socket(front, inbox, holder, client, front.hub.open(holder, begin))
         socket.address = front.address_of(request)
+        socket.visible = hello.get("visible") is not False
+        front.aside(note_client(front, holder, client), "hosted-client")
         features = front.features(inbox, client, verified=holder.subject is not None)
         socket.tell(
             {

@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import Select, select, update
 
+from trunkline.hosted.connector import Client
 from trunkline.model import new_id
 from trunkline.store import schema
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from trunkline.hosted.connector import Client
     from trunkline.hosted.identity import Proved
     from trunkline.store import Transaction
 
 __all__ = [
     "PREFIX",
+    "Grant",
     "Holder",
     "NewToken",
     "address_of",
@@ -34,6 +35,7 @@ __all__ = [
     "fingerprint",
     "give_token",
     "holder_query",
+    "keep_client",
     "keep_facts",
     "merged_facts",
     "new_visitor",
@@ -51,6 +53,7 @@ _MOST_VISITS = 20
 
 visitor, token, device = schema.visitor, schema.visitor_token, schema.visitor_device
 _encode = msgspec.json.Encoder().encode
+_client = msgspec.json.Decoder(Client).decode
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,8 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
     token_id: str
     account_id: str
+    #: The public key with which it was given.
+    key: str
     #: Who was proved when the token was given; None for an anonymous one.
     subject: str | None
     expires_at: int
@@ -69,13 +74,30 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     stated: dict[str, Any]
     verified: dict[str, Any]
+    #: Up to which event any client of theirs has everything.
     acked_seq: int
+    #: Up to which event the app with this token has shown everything.
+    shown_seq: int
+    #: What the client last said of itself.
+    client: Client
     blocked: bool
 
     @property
     def name(self) -> str | None:
         """What agents call them."""
         return self.verified.get("name") or self.stated.get("name")
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """A token about to be given: to which visitor, by which public key, to which client."""
+
+    account_id: str
+    visitor_id: str
+    key: str
+    client: Client
+    device_id: str | None = None
+    #: Up to which event its app has shown everything: what the token before it had.
+    shown_seq: int = 0
 
 
 class NewToken(msgspec.Struct, frozen=True):
@@ -100,10 +122,13 @@ _HOLDER: Select[Any] = (
     select(
         token.c.id.label("token_id"),
         token.c.account_id,
+        token.c.key,
         token.c.subject,
         token.c.expires_at,
         token.c.revoked_at,
         token.c.device_id,
+        token.c.acked_seq.label("shown_seq"),
+        token.c.client,
         visitor.c.id.label("visitor_id"),
         visitor.c.external_id.label("address"),
         visitor.c.epoch,
@@ -126,6 +151,7 @@ def holder_of(row: Any) -> Holder:
     """Return a row of `holder_query`."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public way to the names of a row
     opened = {name: msgspec.json.decode(values[name]) for name in ("stated", "verified")}
+    opened["client"] = _client(values["client"])
     return Holder(**{**values, **opened, "blocked": bool(values["blocked"])})
 
 
@@ -190,27 +216,32 @@ def _present(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def give_token(
-    tx: Transaction, account_id: str, visitor_id: str, client: Client, *, device_id: str | None, now: int
-) -> NewToken:
+def give_token(tx: Transaction, grant: Grant, now: int) -> NewToken:
     """Make a token for a visitor; it is verified if the visitor is."""
-    row = tx.execute(select(visitor).where(visitor.c.id == visitor_id)).one()
+    row = tx.execute(select(visitor).where(visitor.c.id == grant.visitor_id)).one()
     text = PREFIX + secrets.token_urlsafe(32)
     values = {
         "id": new_id(),
         "token_hash": fingerprint(text),
-        "account_id": account_id,
-        "visitor_id": visitor_id,
+        "account_id": grant.account_id,
+        "visitor_id": grant.visitor_id,
+        "key": grant.key,
         "subject": row.subject,
-        "client": _encode(client).decode(),
-        "device_id": device_id,
+        "client": _encode(grant.client).decode(),
+        "device_id": grant.device_id,
+        "acked_seq": grant.shown_seq,
         "expires_at": now + (ANONYMOUS_MS if row.subject is None else VERIFIED_MS),
         "created_at": now,
     }
     tx.execute(token.insert().values(values))
-    tx.execute(update(visitor).where(visitor.c.id == visitor_id).values(seen_at=now))
+    tx.execute(update(visitor).where(visitor.c.id == grant.visitor_id).values(seen_at=now))
     found = tx.execute(_HOLDER.where(token.c.id == values["id"])).one()
     return NewToken(text, holder_of(found))
+
+
+def keep_client(tx: Transaction, holder: Holder, client: Client) -> None:
+    """Remember what the client says of itself now: apps are updated while they hold a token."""
+    tx.execute(update(token).where(token.c.id == holder.token_id).values(client=_encode(client).decode()))
 
 
 def revoke(tx: Transaction, token_ids: Sequence[str], now: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trunkline.contract import EchoReceived, Ignored, Item, MessageReceived, Unknown
+from trunkline.contract import EchoReceived, Ignored, Item, MessageReceived, SubmissionReceived, Unknown
 from trunkline.errors import StoreUnavailable
 from trunkline.log import get_logger
 from trunkline.model import Actor, ActorKind
@@ -136,7 +136,7 @@ def _keys(item: Item) -> list[str]:
     Some platforms send one message under two event ids.
     """
     keys = [f"e:{item.dedupe_key}"]
-    if isinstance(item, (MessageReceived, EchoReceived)):
+    if isinstance(item, (MessageReceived, EchoReceived, SubmissionReceived)):
         keys.append(f"m:{item.external_id}")
     return keys
 

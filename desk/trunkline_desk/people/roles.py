@@ -38,6 +38,8 @@ class Action(StrEnum):
     READ_CONTACTS = "contacts.read"
     CHANGE_CONTACTS = "contacts.change"
     MANAGE_ACCOUNTS = "accounts.manage"
+    READ_SUBMISSIONS = "submissions.read"
+    MANAGE_SUBMISSIONS = "submissions.manage"
     READ_QUARANTINE = "quarantine.read"
     MANAGE_QUARANTINE = "quarantine.manage"
     STREAM = "stream.open"
@@ -73,6 +75,8 @@ _TABLE = {
     Action.READ_CONTACTS: _BOTH,
     Action.CHANGE_CONTACTS: _BOTH,
     Action.MANAGE_ACCOUNTS: _ADMIN,
+    Action.READ_SUBMISSIONS: _ADMIN,
+    Action.MANAGE_SUBMISSIONS: _ADMIN,
     Action.READ_QUARANTINE: _BOTH,
     Action.MANAGE_QUARANTINE: _ADMIN,
     Action.STREAM: _BOTH,

@@ -21,6 +21,7 @@ from trunkline.store.schema.search import (
     search_message,
     search_message_words,
 )
+from trunkline.store.schema.submissions import submission, submission_setting
 from trunkline.store.schema.visitors import push_job, visitor, visitor_device, visitor_token
 
 __all__ = [
@@ -48,6 +49,8 @@ __all__ = [
     "search_identity_words",
     "search_message",
     "search_message_words",
+    "submission",
+    "submission_setting",
     "thread",
     "timer",
     "visitor",

@@ -258,6 +258,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_search_message_at", "search_message", ["at"], unique=False)
     op.create_table(
+        "submission_setting",
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("scope_id", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "scope_id", name=op.f("pk_submission_setting")),
+    )
+    op.create_table(
         "timer",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("application", sa.Text(), nullable=False),
@@ -438,6 +446,32 @@ def upgrade() -> None:
         sa.UniqueConstraint("thread_id", "position", name=op.f("uq_message_thread_id_position")),
     )
     op.create_index("ix_message_external", "message", ["account_id", "external_id"], unique=False)
+    op.create_table(
+        "submission",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("contact_id", sa.Text(), nullable=False),
+        sa.Column("thread_id", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("setting_dimension", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("group_id", sa.Text(), nullable=True),
+        sa.Column("client_version", sa.Text(), nullable=True),
+        sa.Column("form_version", sa.Text(), nullable=True),
+        sa.Column("form_values", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_submission_contact_id")),
+        sa.ForeignKeyConstraint(["thread_id"], ["thread.id"], name=op.f("fk_submission_thread_id")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_submission")),
+        sa.UniqueConstraint("account_id", "external_id", name=op.f("uq_submission_account_id_external_id")),
+        sa.UniqueConstraint("id", name=op.f("uq_submission_id")),
+    )
+    op.create_index("ix_submission_contact_id", "submission", ["contact_id", "number"], unique=False)
+    op.create_index("ix_submission_mode", "submission", ["mode", "state", "number"], unique=False)
     op.create_table(
         "delivery",
         sa.Column("id", sa.Text(), nullable=False),
