@@ -23,7 +23,7 @@ CODE := core desk connectors tests
 PAGES := desk/trunkline_desk/inbox
 WIDGET := connectors/web/trunkline_web/widget
 BUILT := $(PAGES)/index.html $(WIDGET)/loader.js
-NODE_PARTS := inbox connectors/web/widget
+NODE_PARTS := inbox connectors/sdk/client connectors/web/widget
 CHROMIUM ?= /usr/bin/chromium
 
 # A mirror that this machine happens to have must not leave its mark in a lock.
@@ -64,6 +64,8 @@ test: $(DONE)/packages $(BUILT) system ## every test, the fault tests at a tenth
 	npm run test --workspace inbox
 	$(call say,"Unit tests of the widget")
 	npm run test --workspace @trunkline/widget
+	$(call say,"Unit tests of the app client")
+	npm run test --workspace @trunkline/client
 
 # pytest ends with 5 where no test was chosen: no fault of a part that has none of this kind.
 MAY_BE_NONE := || [ $$? -eq 5 ]
@@ -84,6 +86,8 @@ check: $(DONE)/packages $(DONE)/node $(WIDGET)/loader.js ## lint, types, import 
 	$(call say,"widget: types$(comma) lint and size")
 	npm run check --workspace @trunkline/widget
 	npm run sizes --workspace @trunkline/widget
+	$(call say,"app client: types and lint")
+	npm run check --workspace @trunkline/client
 
 ##@ Proof
 
@@ -136,7 +140,7 @@ upgrade: lock ## the same with the newest versions that fit
 
 .PHONY: clean
 clean: ## remove what was set up or built (your data stays)
-	rm -rf $(VENV) node_modules $(NODE_PARTS:%=%/node_modules) inbox/dist $(PAGES) $(WIDGET) .build build dist \
+	rm -rf $(VENV) node_modules $(NODE_PARTS:%=%/node_modules) $(NODE_PARTS:%=%/dist) $(PAGES) $(WIDGET) .build build dist \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
