@@ -7,11 +7,14 @@ from trunkline_line.capabilities import LINE
 from trunkline_line.config import Config
 from trunkline_line.connector import LineConnector
 
+#: A name that is the same in every language.
+_TITLE = dict.fromkeys(("en", "zh-Hans", "zh-Hant", "pl"), "LINE")
+
 SPEC = ConnectorSpec(
     name="line",
-    title={"en": "LINE"},
+    title=_TITLE,
     config=Config,
-    channels=(Channel(code="line", title={"en": "LINE"}, capabilities=LINE),),
+    channels=(Channel(code="line", title=_TITLE, capabilities=LINE),),
     build=LineConnector,
     hosts=("api.line.me", "api-data.line.me"),
     docs="https://developers.line.biz/en/docs/messaging-api/",

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import httpx2
+import msgspec
 
 from trunkline import errors
 from trunkline.contract import AccessToken, Services
@@ -33,6 +34,12 @@ ERRORS: tuple[tuple[int, str, Callable[..., errors.DeliveryError]], ...] = (
     (429, "The API rate limit", RateLimited),
     (429, "", partial(RateLimited, scope="recipient")),
 )
+_LONGEST_WAIT_S = 86_400.0
+
+
+class _Token(msgspec.Struct):
+    access_token: str
+    expires_in: int
 
 
 class Api:
@@ -65,8 +72,7 @@ class Api:
         raise error_of(response, once=once)
 
     async def get(self, path: str, **options: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = (await self.call("GET", path, **options)).json()
-        return answer
+        return object_of(await self.call("GET", path, **options))
 
     async def _renew(self) -> AccessToken:
         """Fetch a token. The message has not left yet: nothing that fails here leaves it in doubt."""
@@ -80,8 +86,11 @@ class Api:
             refusal = error_of(response)
             later = isinstance(refusal, TryLater)
             raise refusal if later else SignInNeeded(str(refusal), answer=refusal.answer)
-        answer = response.json()
-        return AccessToken(value=answer["access_token"], expires_at_ms=now + (answer["expires_in"] - 120) * 1000)
+        try:
+            answer = msgspec.convert(object_of(response), _Token)
+        except msgspec.ValidationError as error:
+            raise TryLater("LINE gave no access token.", code="no_token") from error
+        return AccessToken(value=answer.access_token, expires_at_ms=now + (answer.expires_in - 120) * 1000)
 
     def _credentials(self) -> dict[str, str]:
         secret = self._config.channel_secret[0].get_secret_value()
@@ -116,4 +125,20 @@ def error_of(response: httpx2.Response, *, once: bool = False) -> errors.Deliver
         return (errors.Uncertain if once else TryLater)(said, answer=answer)
     refused = partial(Undeliverable, whose="content", code="refused")
     found = (error for at, start, error in ERRORS if at == status and words.startswith(start))
-    return next(found, refused)(said, answer=answer)
+    error = next(found, refused)(said, answer=answer)
+    if isinstance(error, RateLimited) and (wait := response.headers.get("retry-after", "")).isdecimal():
+        # LINE gives no time; a gateway before it may.
+        error.after_s = min(float(wait), _LONGEST_WAIT_S)
+    return error
+
+
+def object_of(response: httpx2.Response) -> dict[str, Any]:
+    """Return LINE's answer. TryLater when it is none of LINE's: a gateway's page, a cut line."""
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        said = errors.PlatformAnswer(status=response.status_code, text=response.text[:200])
+        raise TryLater("This is no answer of LINE's: something between us spoke for it.", code="nonsense", answer=said)
+    return answer

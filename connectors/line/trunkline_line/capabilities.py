@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from trunkline import contract
 from trunkline.contract import ContentRule, Extra, TextUnit
 from trunkline.model import ContentKind as Kind
@@ -10,6 +12,12 @@ from trunkline_line.outbound import DEVICE_ACTIONS
 
 _FULL = ContentRule(level=Level.FULL)
 _LINK = ContentRule(level=Level.FALLBACK, becomes=Kind.LINK, note="LINE has no files: a link is sent.")
+
+
+#: What a flex message holds; smaller ones go out as templates. LINE has no figure for buttons: eight fit a screen.
+_CARD = contract.CardLimit(
+    title_max=400, text_max=2000, buttons_max=8, button_title_max=40, button_data_max=300, unit=TextUnit.GRAPHEMES
+)
 
 
 def _media(*mimes: str, mb: int, note: str | None = None) -> ContentRule:
@@ -29,7 +37,9 @@ LINE = contract.Capabilities(
         Kind.VIDEO: _media("video/mp4", mb=200, note="With a caption or no preview it is sent as a card."),
         Kind.AUDIO: _media("audio/mpeg", "audio/mp4", "audio/x-m4a", mb=200),
         Kind.FILE: _LINK,
-        **dict.fromkeys((Kind.LOCATION, Kind.STICKER, Kind.LINK, Kind.CARD, Kind.CAROUSEL), _FULL),
+        **dict.fromkeys((Kind.LOCATION, Kind.STICKER, Kind.LINK), _FULL),
+        Kind.CARD: ContentRule(level=Level.FULL, card=_CARD),
+        Kind.CAROUSEL: ContentRule(level=Level.FULL, card=msgspec.structs.replace(_CARD, cards_max=12)),
     },
     sending=contract.Sending(
         idempotency=contract.Idempotency.KEY, key_life_s=24 * 3600, rates=(contract.Rate(limit=2000),),

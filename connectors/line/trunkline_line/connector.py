@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
+import msgspec
 
 from trunkline.contract import (
     Accepted,
@@ -31,7 +32,7 @@ from trunkline.errors import (
     WindowClosed,
 )  # fmt: skip
 from trunkline.model import Address, AddressKind, Cost, Media, Profile
-from trunkline_line.api import Api
+from trunkline_line.api import Api, object_of
 from trunkline_line.config import Config
 from trunkline_line.inbound import items_of
 from trunkline_line.outbound import messages_of
@@ -41,6 +42,11 @@ _BY_HAND = (
     "LINE does not tell: in its console “Webhook redelivery” and “Error statistics” should be on.",
     "LINE does not tell: in its console greeting and auto-reply messages should be off.",
 )
+
+
+class _Sent(msgspec.Struct):
+    id: str
+    quoteToken: str | None = None  # noqa: N815 - LINE's name
 
 
 class LineConnector(Connector):
@@ -77,6 +83,7 @@ class LineConnector(Connector):
         try:
             body = {"replyToken": token, "messages": messages}
             response = await self._api.call("POST", "/v2/bot/message/reply", once=True, json=body)
+            return _accepted(response, route="reply", credential_used=True)
         except WindowClosed as error:
             if not message.after_uncertain:
                 return None
@@ -86,10 +93,9 @@ class LineConnector(Connector):
                 raise Undeliverable(words, whose="platform", code="outcome_unknown", answer=error.answer) from error
             return Accepted(route="reply", verified=False, credential_used=True)
         except (TryLater, SignInNeeded) as error:
-            if not message.after_uncertain:
+            if not message.after_uncertain and error.code != "nonsense":
                 raise
             raise Uncertain(str(error), answer=error.answer) from error
-        return _accepted(response, route="reply", credential_used=True)
 
     async def _push(self, message: OutboundMessage, messages: list[Any], *, credential_used: bool) -> Accepted:
         """Push under the message's own key: a 409 says that LINE has it already."""
@@ -161,6 +167,8 @@ class LineConnector(Connector):
             info = await self._api.get("/v2/bot/info")
             quota = await self._api.get("/v2/bot/message/quota")
             quota |= await self._api.get("/v2/bot/message/quota/consumption")
+            if {"userId", "type", "totalUsage"} - {*info, *quota}:
+                raise TryLater("LINE does not say which account this is.", code="nonsense")
             webhook, advice = await self._webhook()
         except SignInNeeded as error:
             return Health(state="sign_in_needed", summary=str(error))
@@ -183,7 +191,7 @@ class LineConnector(Connector):
         """Return what LINE knows of our webhook and how its own test of it went, and what to do about it."""
         try:
             webhook = await self._api.get("/v2/bot/channel/webhook/endpoint")
-            test = (await self._api.call("POST", "/v2/bot/channel/webhook/test", json={})).json()
+            test = object_of(await self._api.call("POST", "/v2/bot/channel/webhook/test", json={}))
         except (Undeliverable, TryLater) as error:
             return {}, [f"LINE could not test the webhook: {error}"]
         advice = [] if webhook.get("active") else ["Switch “Use webhook” on in LINE's console: nothing arrives."]
@@ -197,7 +205,12 @@ def _safe(part: str) -> str:
 
 
 def _accepted(response: httpx2.Response, **how: Any) -> Accepted:
-    sent, headers = response.json().get("sentMessages", ()), response.headers
-    parts = tuple(AcceptedPart(external_id=one["id"], quote_token=one.get("quoteToken")) for one in sent)
+    """Read LINE's yes; in words that are not LINE's it is none."""
+    headers = response.headers
+    try:
+        sent = msgspec.convert(object_of(response).get("sentMessages", ()), tuple[_Sent, ...])
+    except msgspec.ValidationError as error:
+        raise TryLater("LINE's yes cannot be read.", code="nonsense") from error
+    parts = tuple(AcceptedPart(external_id=one.id, quote_token=one.quoteToken) for one in sent)
     evidence = headers.get("x-line-accepted-request-id") or headers.get("x-line-request-id")
     return Accepted(parts=parts, evidence=evidence, **how)

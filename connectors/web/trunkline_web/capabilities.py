@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from trunkline import contract
 from trunkline.contract import ContentRule, Extra
 from trunkline.model import ContentKind as Kind
 from trunkline.model import Level
 
-__all__ = ["MAX_BYTES", "MAX_TEXT", "WEB"]
+__all__ = ["MAX_BYTES", "MAX_TEXT", "WEB", "in_the_table"]
 
 MAX_TEXT = 10_000
 MAX_BYTES = 20 * 1024 * 1024
@@ -20,6 +22,8 @@ def _media(*mimes: str) -> ContentRule:
     return ContentRule(level=Level.FULL, media=(contract.MediaLimit(mimes=mimes, max_bytes=MAX_BYTES),))
 
 
+#: What the panel shows without scrolling sideways.
+_CARD = contract.CardLimit(title_max=200, text_max=2000, buttons_max=8, button_title_max=80, button_data_max=300)
 _SAID = ContentRule(level=Level.FULL, text=contract.TextLimit(max=MAX_TEXT))
 _FILES = {
     Kind.IMAGE: _media("image/jpeg", "image/png", "image/gif", "image/webp"),
@@ -33,9 +37,14 @@ WEB = contract.Capabilities(
     sends={
         Kind.TEXT: _SAID,
         **_FILES,
-        **dict.fromkeys((Kind.LOCATION, Kind.CARD, Kind.CAROUSEL), _FULL),
+        Kind.LOCATION: _FULL,
+        Kind.CARD: ContentRule(level=Level.FULL, card=_CARD),
+        Kind.CAROUSEL: ContentRule(level=Level.FULL, card=msgspec.structs.replace(_CARD, cards_max=12)),
         **dict.fromkeys((Kind.LINK, Kind.STICKER, Kind.CONTACTS), _WORDS),
     },
+    submissions=contract.Submissions(
+        modes=("offline_message", "ticket"), scopes=("channel", "group"), ticket_reply=True,
+    ),
     receipts=contract.Receipts(delivered=True, read=True, watermark=True),
     sending=contract.Sending(idempotency=contract.Idempotency.KEY),
     receiving=contract.Receiving(transport=contract.Transport.HOSTED, dedupe_source="client_id"),
@@ -44,3 +53,8 @@ WEB = contract.Capabilities(
         Extra.TYPING, Extra.MARK_READ, Extra.RECALL, Extra.QUOTE, Extra.PROFILE, Extra.SENDER_NAME,
     }),
 )  # fmt: skip
+
+
+def in_the_table(serial: int) -> contract.Capabilities:
+    """Return the same with its place in the table of channels."""
+    return msgspec.structs.replace(WEB, submissions=msgspec.structs.replace(WEB.submissions, serial=serial))

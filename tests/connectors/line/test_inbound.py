@@ -23,9 +23,11 @@ US = "U00000000000000000000000000000001"
 
 
 def told(item: Item) -> dict[str, Any]:
-    """Return what an item says, without its empty fields and the raw payload."""
-    fields = msgspec.json.decode(msgspec.json.encode(item))
-    return {k: v for k, v in fields.items() if v not in (None, [], {}, "") and k != "raw"}
+    """Return what an item says, without its empty and usual fields and the raw payload."""
+    fields = msgspec.json.decode(msgspec.json.encode(item).replace(b',"aliases":[]', b""))
+    usual = fields.get("act") == "message"
+    hidden = {"raw", "act"} if usual else {"raw"}
+    return {k: v for k, v in fields.items() if v not in (None, [], {}, "") and k not in hidden}
 
 
 def body_of(*events: Any, **envelope: Any) -> bytes:

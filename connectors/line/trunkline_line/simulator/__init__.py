@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 from aiohttp import web
 
-from trunkline.contract import Clock
+from trunkline.contract import Clock, WebhookRequest
+from trunkline.model import ContentKind
 from trunkline.testing import phones
+from trunkline.testing.faults import Fault
 from trunkline.testing.simulator import Simulator as Base
 from trunkline_line.signature import sign
 from trunkline_line.simulator.bubbles import bubbles_of, last_words
@@ -23,6 +25,8 @@ from trunkline_line.simulator.world import Chat, World
 __all__ = ["Customer", "Simulator", "Webhook"]
 
 Json = dict[str, Any]
+#: What a customer sends at a touch.
+_KINDS = ("image", "video", "audio", "file", "sticker", "location")
 
 
 class Webhook(msgspec.Struct, kw_only=True):
@@ -38,6 +42,11 @@ class Simulator(Base):
     title: ClassVar[str] = "LINE"
     accent: ClassVar[str] = "#06c755"
     secret_paths: ClassVar[tuple[str, ...]] = ("/oauth2/", "/v2/oauth/")
+    writes: ClassVar[Mapping[ContentKind, phones.Action]] = {
+        ContentKind.TEXT: phones.Action(kind="text", text="Is the cup in stock?"),
+        ContentKind.CHOICE: phones.Action(kind="press"),
+        **{ContentKind(kind): phones.Action(kind=kind) for kind in _KINDS},
+    }
 
     def __init__(self, *, clock: Clock | None = None, webhook_url: str | None = None) -> None:
         super().__init__(clock=clock, webhook_url=webhook_url)
@@ -78,21 +87,32 @@ class Simulator(Base):
     async def act(self, customer: str, action: phones.Action) -> None:
         chat = self.world.chats[customer]
         hand = Customer(self, self.world.people[chat.members[0]], chat)
+        if action.kind in {"edit", "recall", "quote"}:
+            await self._about(hand, action)
+            return
         match action.kind:
             case "text":
                 await hand.text(action.text)
             case "image":
                 await hand.image(action.picture)
-            case "sticker":
-                await hand.sticker()
             case "location":
                 await hand.location(action.latitude, action.longitude, title="Tower", address="1 Example Street")
             case "press":
                 await hand.press(action.press)
-            case "follow" | "unfollow":
-                await (hand.follow if action.kind == "follow" else hand.unfollow)()
+            case "video" | "audio" | "file" | "sticker" | "follow" | "unfollow":
+                await getattr(hand, action.kind)()
             case kind:
                 raise ValueError(f"LINE has no {kind}.")
+
+    async def _about(self, hand: Customer, action: phones.Action) -> None:
+        """Do something with a message: change or take back one's own, quote any."""
+        said = next((one for one in hand.sees if one.id == action.bubble), None)
+        if said is None or (action.kind != "quote" and said.author != hand.id):
+            raise ValueError("LINE lets people change their own messages only.")
+        if action.kind == "quote":
+            await hand.text(action.text, quotes=said.id)
+        else:
+            await (hand.edit(said, action.text) if action.kind == "edit" else hand.unsend(said))
 
     def _shown(self, chat: Chat) -> phones.Customer:
         last = chat.said[-1] if chat.said else None
@@ -110,6 +130,35 @@ class Simulator(Base):
         if kept is None:
             raise web.HTTPNotFound
         return web.Response(body=kept.body, content_type=kept.mime)
+
+    # ---------------------------------------------------------------- what the conformance suite asks for
+
+    def webhook(self, body: bytes) -> WebhookRequest:
+        signature = sign(body, self.world.channel_secret).decode()
+        headers = {"x-line-signature": signature, "Content-Type": "application/json; charset=utf-8"}
+        return WebhookRequest(method="POST", query={}, headers=headers, body=body)
+
+    def strange(self, customer: str) -> bytes:
+        event = {"type": "telepathy", "source": {"type": "user", "userId": customer}, "thought": {"about": "tea"}}
+        return json.dumps({"destination": self.world.bot, "events": [self._whole(event)]}).encode()
+
+    def joined(self, bodies: Sequence[bytes]) -> bytes:
+        events = [event for body in bodies for event in json.loads(body)["events"]]
+        return json.dumps({"destination": self.world.bot, "events": events}).encode()
+
+    def add_group(self, name: str, members: Sequence[str]) -> str:
+        id_ = self.world.group(name, list(members)).id
+        self.changed(id_)
+        return id_
+
+    def expire_tokens(self) -> bool:
+        self.world.expire()
+        return True
+
+    def limited(self, *, after_s: int | None) -> Fault:
+        """LINE gives no time; a gateway before it may."""
+        words = "The API rate limit has been exceeded. Try again later."
+        return msgspec.structs.replace(super().limited(after_s=after_s), body=json.dumps({"message": words}))
 
     # ---------------------------------------------------------------- customers and their webhooks
 
@@ -135,17 +184,20 @@ class Simulator(Base):
 
     async def emit(self, event: Json) -> None:
         """Complete an event as LINE does and send it, or add it to the open batch."""
-        event = {
+        event = self._whole(event)
+        if self._batch is not None:
+            self._batch.append(event)
+        else:
+            await self.post_events([event])
+
+    def _whole(self, event: Json) -> Json:
+        return {
             "mode": "active",
             "timestamp": self.clock.now_ms(),
             "webhookEventId": self.world.event_id(),
             "deliveryContext": {"isRedelivery": False},
             **event,
         }
-        if self._batch is not None:
-            self._batch.append(event)
-        else:
-            await self.post_events([event])
 
     async def post_events(self, events: list[Json]) -> int:
         """Sign and post a body. As LINE does, every other one spells what is not ASCII as escapes."""
@@ -157,9 +209,7 @@ class Simulator(Base):
 
     async def post_body(self, body: bytes) -> int:
         """Sign and post any bytes."""
-        signature = sign(body, self.world.channel_secret).decode()
-        headers = {"x-line-signature": signature, "Content-Type": "application/json; charset=utf-8"}
-        return await self.send_webhook(body, headers)
+        return await self.send_webhook(body, self.webhook(body).headers)
 
     async def repeat(self, *, times: int = 1) -> None:
         """Send the newest webhook again, without saying so."""

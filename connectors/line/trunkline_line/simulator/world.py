@@ -129,6 +129,10 @@ class World:
         end = self.access[token]
         return end is None or end > self.clock.now_ms()
 
+    def expire(self) -> None:
+        """End every short-lived token that was given out."""
+        self.access = {token: end for token, end in self.access.items() if end is None}
+
     def reply_token(self, chat: str) -> str:
         token, now = secrets.token_hex(16), self.clock.now_ms()
         self.replies[token] = ReplyToken(chat=chat, event_at_ms=now, given_at_ms=now)

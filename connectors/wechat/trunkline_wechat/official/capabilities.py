@@ -66,7 +66,7 @@ OA_CAPABILITIES = contract.Capabilities(
         serial=4, modes=("ticket",), scopes=("channel", "group"), ticket_reply=True,
         prompt_limit={"kind": "window", "hours": 48, "starts": "last_customer_input", "edge": "inclusive"},
     ),
-    receipts=contract.Receipts(late_failure=True),
+    # Only notices have results, and those come as receipts of their own.
     receiving=_RECEIVING,
     quick_replies=contract.QuickReplyLimit(max=10, title_max=128, title_unit=TextUnit.UTF8, data_max=64),
     extras=frozenset({Extra.TYPING, Extra.TEMPLATES, Extra.PROFILE}),
@@ -83,7 +83,7 @@ MINI_CAPABILITIES = contract.Capabilities(
         serial=5, modes=("ticket",), scopes=("channel", "group"), ticket_reply=True,
         prompt_limit={"kind": "count", "messages": 5, "resets_on": "customer_message"},
     ),
-    receipts=contract.Receipts(late_failure=True),
+    # Only notices have results, and those come as receipts of their own.
     receiving=_RECEIVING,
     extras=frozenset({Extra.TYPING, Extra.TEMPLATES}),
 )  # fmt: skip

@@ -1,0 +1,10 @@
+"""LINE keeps what it promises."""
+
+from __future__ import annotations
+
+from trunkline.testing.conformance import ConnectorConformance
+from trunkline_line import SPEC
+
+
+class TestConformance(ConnectorConformance):
+    spec = SPEC
