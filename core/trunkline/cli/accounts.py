@@ -1,4 +1,4 @@
-"""`trunkline account list|add|probe`. They need no lock, so Trunkline may be serving."""
+"""`trunkline account list|add|probe|show`. They need no lock, so Trunkline may be serving."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from trunkline.cli.options import (
     run,
     store_of,
 )
+from trunkline.cli.recorder import register
 from trunkline.cli.screen import say, show
 from trunkline.errors import ConfigError, StartRefused
 
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, add and probe accounts.", no_args_is_help=True, epilog=example("trunkline account list"))
+app = typer.Typer(
+    help="List, add, probe and look into accounts.", no_args_is_help=True, epilog=example("trunkline account list")
+)
+register(app)
 
 _LIST = {
     "id": "Account",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from trunkline.cli import accounts, backup, diagnosis, letters, plugins, search, serving
+from trunkline.cli import accounts, backup, connector, diagnosis, letters, plugins, search, serving
 from trunkline.cli.options import example
 
 __all__ = ["app"]
@@ -68,5 +68,6 @@ def _root(
 for room in (serving, diagnosis, plugins, letters, backup):
     room.register(app)
 app.add_typer(accounts.app, name="account")
+app.add_typer(connector.app, name="connector")
 app.add_typer(letters.app, name="dead-letters")
 app.add_typer(search.app, name="search")

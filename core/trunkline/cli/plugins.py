@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trunkline.cli.options import AsJson, Config, example, read_settings, registry_of
-from trunkline.cli.screen import complain, show
+from trunkline.cli.screen import complain, say, show
 from trunkline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from trunkline.plugins import Registry
 
 __all__ = ["application_commands", "register"]
+
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the page of all channels and what each carries.")]
 
 _COLUMNS = {
     "channel": "Channel",
@@ -30,12 +32,17 @@ _COLUMNS = {
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=example("trunkline channels", "trunkline channels --json"))(channels)
+    app.command(epilog=example("trunkline channels", "trunkline channels --markdown"))(channels)
 
 
-def channels(config: Config = None, as_json: AsJson = False) -> None:
+def channels(config: Config = None, as_json: AsJson = False, markdown: Markdown = False) -> None:
     """List the channels that the installed plugins bring."""
     registry = registry_of(read_settings(config))
+    if markdown:
+        from trunkline.testing.conformance.matrix import matrix
+
+        say(matrix(channel for _, channel in registry.channels.values()).removesuffix("\n"))
+        return
     rows = [_row(registry, spec, channel) for spec, channel in registry.channels.values()]
     show(rows, _COLUMNS, as_json=as_json, empty="No plugin brings a channel: install one and run this again.")
     for broken in () if as_json else registry.broken:
