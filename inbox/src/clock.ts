@@ -3,10 +3,19 @@ import { onScopeDispose, ref, type Ref } from 'vue'
 /** Milliseconds since the epoch. The only door to the wall clock; tests put their own behind it. */
 export type Clock = () => number
 
-let clock: Clock = () => Date.now()
+/** How far the server's clock is ahead of this machine's. */
+let ahead = 0
+let clock: Clock = () => Date.now() + ahead
 
 export function now(): number {
   return clock()
+}
+
+/** Goes by the server's time: deadlines are its own, whatever this machine thinks. Small differences are the journey. */
+export function followServer(at: string): void {
+  const difference = Date.parse(at) - Date.now()
+  ahead = Math.abs(difference) > 2000 ? difference : 0
+  for (const ticker of tickers.values()) ticker.time.value = now()
 }
 
 export function setClock(replacement: Clock): void {

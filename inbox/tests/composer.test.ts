@@ -118,9 +118,9 @@ describe('the composer', () => {
   it('says before anything is typed that the window is over, and what is left', async () => {
     aServer({})
     setClock(() => Date.parse('2026-11-21T12:00:00.000Z'))
-    const window = { open: true, expires_at: '2026-11-21T11:59:59.000Z', remaining: null, afterwards: 'template' as const, reason: '24 hours have passed.' }
+    const window = { open: true, expires_at: '2026-11-21T11:59:59.000Z', remaining: null, afterwards: 'template' as const, reason: 'window_closed' }
     await aBox(aComposer(), aThread({ window }))
-    expect(screen.getByText(/The time for replies is over/u).textContent).toContain('24 hours have passed. Only approved templates go out now.')
+    expect(screen.getByText(/The time for replies is over/u).textContent).toContain('Only approved templates go out now.')
   })
 
   it('counts the window down and tells the cost', async () => {

@@ -6,7 +6,7 @@ import { defineComponent, h, ref } from 'vue'
 
 import { Refused } from '@/api/problem'
 import AccountForm from '@/settings/AccountForm.vue'
-import { fieldsOf, settingsFrom, unreadable, valuesFor, type Schema } from '@/settings/schema'
+import { fieldsOf, REMOVED, settingsFrom, unreadable, valuesFor, type Schema } from '@/settings/schema'
 
 import { aPage, expectAccessible } from './page'
 
@@ -112,5 +112,35 @@ describe('the form of an account', () => {
     await show(() => Promise.resolve(), { locked: true })
     expect(screen.queryByRole('button', { name: 'Save' })).toBeNull()
     expect(screen.getByLabelText('Mode').matches(':disabled')).toBe(true)
+  })
+})
+
+describe('secrets that nobody must have', () => {
+  const stored = { secret: { set: true }, other: { set: true }, mode: 'off' }
+
+  it('are told to be nothing when they are taken away; those that must be there stay', () => {
+    const fields = fieldsOf(SCHEMA)
+    const told = settingsFrom(fields, { ...valuesFor(fields, stored), other: REMOVED, secret: REMOVED })
+    expect(told['other']).toBeNull()
+    expect('secret' in told).toBe(false)
+  })
+
+  it('are taken away by a button, and come back by another', async () => {
+    const save = vi.fn(() => Promise.resolve())
+    await aPage(AccountForm, { schema: SCHEMA, title: 'Shop', stored, save, action: 'Save' })
+    expect(screen.queryByRole('button', { name: 'Remove: Channel secret' })).toBeNull()
+    await userEvent.click(screen.getByRole('button', { name: 'Remove: Second secret' }))
+    expect(screen.getByText('It is taken away when you save.')).toBeTruthy()
+    await userEvent.click(screen.getByRole('button', { name: 'Undo' }))
+    await userEvent.click(screen.getByRole('button', { name: 'Remove: Second secret' }))
+    expect(screen.queryByText('It is taken away when you save.')).toBeTruthy()
+  })
+
+  it('cannot be changed in a locked account, whose fields can be read', async () => {
+    const { container } = await aPage(AccountForm, { schema: SCHEMA, title: 'Shop', stored, save: vi.fn(), action: 'Save', locked: true })
+    expect(screen.queryByRole('button')).toBeNull()
+    expect(screen.getByRole<HTMLInputElement>('textbox', { name: 'Title' }).readOnly).toBe(true)
+    expect([...container.querySelectorAll<HTMLInputElement>('input[type=password], textarea')].every(({ readOnly }) => readOnly)).toBe(true)
+    await expectAccessible(container)
   })
 })

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from tests.core.conftest import HandClock, make_database, postgres
 from tests.desk.harness import ADA, BO, PASSWORD, Client, Running
+from tests.desk.rich import RICH_CONNECTOR
 from tests.desk.wire import MUTE_CONNECTOR, WIRE_CONNECTOR
 from trunkline.main import open_house, serve_house
 from trunkline.model import Actor, ActorKind
@@ -36,7 +37,7 @@ Opener = Callable[..., Any]
 
 def registry() -> Registry:
     (desk,) = trunkline_applications()
-    specs = (WIRE_CONNECTOR, MUTE_CONNECTOR)
+    specs = (WIRE_CONNECTOR, MUTE_CONNECTOR, RICH_CONNECTOR)
     return Registry(
         connectors={spec.name: spec for spec in specs},
         channels={channel.code: (spec, channel) for spec in specs for channel in spec.channels},
@@ -158,3 +159,11 @@ def bo(desk: Running) -> Client:
 def nobody(desk: Running) -> Client:
     """Somebody without a token."""
     return desk.client(None)
+
+
+@pytest.fixture
+async def plain_desk(sqlite_template: Template, tmp_path: Path, open_desk: Opener) -> AsyncIterator[Running]:
+    """A desk over SQLite only, for what is decided before anything is stored."""
+    shutil.copy(sqlite_template[0], tmp_path / "trunkline.db")
+    async with open_desk(f"sqlite:///{tmp_path}/trunkline.db", sqlite_template[1]) as running:
+        yield running

@@ -285,3 +285,11 @@ async def test_sec_22_only_admins_see_or_touch_settings(desk: Running, ada: Clie
         ):
             assert (await client.call(method, path, body)).status == status, (method, path)
     assert (await ada.get("/accounts/kiosk"))["title"] == "Kiosk"
+
+
+async def test_a_secret_that_nobody_must_have_is_taken_away_by_null(desk: Running, ada: Client) -> None:
+    await ada.post("/accounts", {**KIOSK, "settings": {"secret": SECRET, "token": "an-invented-token"}})
+    kept = await ada.call("PATCH", "/accounts/kiosk", {"settings": {"secret": SECRET}})
+    assert kept.json["settings"]["token"]["set"] is True
+    gone = await ada.call("PATCH", "/accounts/kiosk", {"settings": {"secret": SECRET, "token": None}})
+    assert gone.json["settings"]["token"] is None

@@ -100,3 +100,27 @@ async def test_changes_are_told_and_personal_words_are_not(desk: Running, ada: C
 async def test_what_is_no_prepared_answer_is_refused(ada: Client, wrong: dict[str, Any]) -> None:
     answer = await ada.call("POST", "/canned-replies", {**THANKS, **wrong})
     assert (answer.status, answer.json["errors"][0]["field"]) == (422, next(iter(wrong)))
+
+
+async def test_an_admin_makes_a_personal_one_everybodys_and_everybodys_their_own(ada: Client, bo: Client) -> None:
+    mine = await ada.post("/canned-replies", THANKS)
+    path = f"/canned-replies/{mine['id']}"
+    shared = (await ada.call("PATCH", path, {"shared": True, "title": "Thanks"})).json
+    assert (shared["shared"], shared["owner_id"], shared["title"]) == (True, None, "Thanks")
+    assert await shortcuts(bo) == [("thanks", True)]
+    back = (await ada.call("PATCH", path, {"shared": False})).json
+    assert (back["shared"], back["owner_id"]) == (False, mine["owner_id"])
+    assert await shortcuts(bo) == []
+
+
+async def test_who_may_use_one_is_decided_by_admins_and_where_its_shortcut_is_free(ada: Client, bo: Client) -> None:
+    mine = await bo.post("/canned-replies", THANKS)
+    refused = await bo.call("PATCH", f"/canned-replies/{mine['id']}", {"shared": True})
+    assert (refused.status, refused.code) == (403, "not_allowed")
+    assert (await ada.call("PATCH", f"/canned-replies/{mine['id']}", {"shared": True})).status == 404
+    await ada.post("/canned-replies", {**THANKS, "shared": True})
+    own = await ada.post("/canned-replies", THANKS)
+    taken = await ada.call("PATCH", f"/canned-replies/{own['id']}", {"shared": True})
+    assert (taken.status, taken.code) == (409, "shortcut_taken")
+    renamed = await ada.call("PATCH", f"/canned-replies/{own['id']}", {"shared": True, "shortcut": "cheers"})
+    assert (renamed.status, renamed.json["shortcut"]) == (200, "cheers")

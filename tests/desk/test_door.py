@@ -202,6 +202,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "read": {"position": 1},
     "assign": {"agent_id": "me"},
     "reply": {"text": "Hi"},
+    "preview_reply": {"text": "Hi"},
+    "react": {"emoji": "👍"},
     "add_note": {"text": "Hm"},
     "skip_quarantined": {"reason": "tested"},
     "change_contact": {"name": "X"},

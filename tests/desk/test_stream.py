@@ -47,7 +47,8 @@ async def test_after_a_cut_everything_comes_once_and_in_order(desk: Running, ada
     rng, seen, cursor = random.Random(7), [], 0
     for number in range(12):
         socket = await ada.listen(cursor)
-        assert (await socket.receive_json()) == {"type": "hello", "cursor": cursor}
+        at = "2026-11-21T12:00:00.000Z"
+        assert (await socket.receive_json()) == {"type": "hello", "cursor": cursor, "at": at}
         assert (await socket.receive_json()) == {"type": "present", "items": []}
         await desk.customer(f"Hello {number}")
         try:

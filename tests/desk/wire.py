@@ -36,6 +36,8 @@ from trunkline.contract import (
     Sending,
     Services,
     Signal,
+    SubmissionReceived,
+    Submissions,
     TextLimit,
     TrustedBody,
     WebhookRequest,
@@ -139,6 +141,8 @@ def _item(event: dict[str, Any]) -> Item:
             return MessageRecalled(**common, external_id=event["of"])
         case "link":
             return IdentityLinked(**common, other=Address(external_id=event["other"]))
+        case "form":
+            return SubmissionReceived(**common, external_id=event["id"], values=event["values"])
         case _:
             return ContactActed(**common, act=Act(kind), reachable=kind != "unfollow")
 
@@ -156,6 +160,7 @@ CAPABILITIES = Capabilities(
             name="reply", opened_by=frozenset({Act.MESSAGE}), lasts_s=DAY_S, budget=5, afterwards=Afterwards.NOTHING
         ),
     ),
+    submissions=Submissions(modes=("ticket",), scopes=("channel", "group")),
     sending=Sending(cost=Cost.QUOTA),
     quick_replies=QuickReplyLimit(max=3, title_max=20, data_max=100),
     extras=frozenset({Extra.TYPING, Extra.MARK_READ, Extra.QUOTE, Extra.EDITS_IN, Extra.RECALLS_IN}),

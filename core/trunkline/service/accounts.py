@@ -15,78 +15,29 @@ import msgspec
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from trunkline.contract import Capabilities, Channel, Clock, Connector, ConnectorSpec, Health, MediaBytes, TokenCache
-from trunkline.errors import ContractError, SignInNeeded, TrunklineError
-from trunkline.log import get_logger, keep_secret, redact
+from trunkline.contract import (
+    Channel,
+    Clock,
+    Connector,
+    ConnectorSpec,
+    Health,
+    MediaBytes,
+    TokenCache,
+)
+from trunkline.errors import TrunklineError
 from trunkline.plugins import Registry
-from trunkline.service.account_closing import close_connector, retire_connector
+from trunkline.service.account import Account, build_connector, close_account, failing, narrow, probe_account
+from trunkline.service.account_closing import retire_connector
 from trunkline.service.account_rows import GONE, AccountRow, note_state, sync_rows
 from trunkline.service.secret_box import SecretBox
-from trunkline.settings import Settings, resolve_account, secrets_of
+from trunkline.settings import Settings, resolve_account
 from trunkline.store import LogRow, Store, Transaction, schema
 from trunkline.toml_places import nearest
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = [
-    "Account",
-    "AccountServices",
-    "Accounts",
-    "build_connector",
-    "check_accounts",
-    "close_account",
-    "probe_account",
-    "resolve",
-]
-
-#: What an account can do whose connector is missing.
-NOTHING = Capabilities(receives={}, sends={})
-
-log = get_logger("accounts")
-
-PROBE_TIMEOUT_S = 10.0
-#: What a probe may say about an account.
-_PROBED = frozenset({"connected", "sign_in_needed", "failing"})
-
-
-@dataclass(frozen=True)
-class AccountServices:
-    """What a connector is given; see `contract.Services`."""
-
-    account_id: str
-    channel: str
-    config: Any = field(repr=False)
-    http: httpx2.AsyncClient = field(repr=False)
-    clock: Clock = field(repr=False)
-    tokens: TokenCache = field(repr=False)
-    media: MediaBytes = field(repr=False)
-
-
-@dataclass
-class Account:
-    """One account. While it cannot be built `connector` is None, `state` failing, and `reason` says why."""
-
-    id: str
-    connector_name: str
-    channel: str
-    title: str
-    locked: bool
-    state: str = "connecting"
-    reason: str | None = None
-    health: Health | None = None
-    spec: ConnectorSpec | None = None
-    channel_spec: Channel | None = None
-    config: BaseModel | None = field(default=None, repr=False)
-    #: Its settings as the table has them; None for one of the file.
-    sealed: bytes | None = field(default=None, repr=False)
-    connector: Connector | None = field(default=None, repr=False)
-    http: httpx2.AsyncClient | None = field(default=None, repr=False)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What its channel declares; nothing while it cannot be built."""
-        return NOTHING if self.channel_spec is None else self.channel_spec.capabilities
+__all__ = ["Accounts", "check_accounts", "resolve"]
 
 
 @dataclass
@@ -213,7 +164,7 @@ class Accounts:
         account = Account(entry.id, entry.connector, entry.channel or "", entry.title or "", locked=True)
         broken = self.registry.broken_connector(entry.connector)
         if entry.connector not in self.registry.connectors and broken is not None:
-            return _failing(account, f"Its plugin {broken.distribution} is broken: {broken.error}.")
+            return failing(account, f"Its plugin {broken.distribution} is broken: {broken.error}.")
         spec, channel, config = resolve(self.registry, settings, position)
         account.spec, account.channel_spec, account.channel, account.config = (
             spec,
@@ -235,11 +186,11 @@ class Accounts:
             account.channel_spec = account.spec.channel(row.channel)
             account.config = account.spec.config.model_validate(self.secrets.decrypt(row.settings, all_secret=False))
         except KeyError:
-            return _failing(account, f"No plugin brings the connector {row.connector} with the channel {row.channel}.")
+            return failing(account, f"No plugin brings the connector {row.connector} with the channel {row.channel}.")
         except TrunklineError as error:
-            return _failing(account, str(error))
+            return failing(account, str(error))
         except ValueError:
-            return _failing(account, f"Its settings do not fit the connector {row.connector}: enter them again.")
+            return failing(account, f"Its settings do not fit the connector {row.connector}: enter them again.")
         return account
 
     def _gone(self, row: AccountRow) -> Account:
@@ -251,6 +202,8 @@ class Accounts:
     def _build(self, account: Account, row: AccountRow | None) -> None:
         """Let the connector be built; its failure is the account's own."""
         if account.spec is None or account.config is None:
+            return
+        if not narrow(account):
             return
         if row is not None and self.secrets.same(self._row(account).settings, row.settings):
             _remember(account, row)
@@ -325,56 +278,6 @@ def _only_channel(spec: ConnectorSpec, config: BaseModel) -> str:
     return spec.channels[0].code
 
 
-def build_connector(account: Account, clock: Clock, tokens: TokenCache, media: MediaBytes) -> None:
-    """Let an account's connector be built; its failure is the account's own."""
-    if account.spec is None or account.config is None or account.http is None:
-        return
-    keep_secret(*(secret.get_secret_value() for _, secret in secrets_of(account.config)))
-    services = AccountServices(
-        account_id=account.id,
-        channel=account.channel,
-        config=account.config,
-        http=account.http,
-        clock=clock,
-        tokens=tokens,
-        media=media,
-    )
-    try:
-        built: Any = account.spec.build(services)
-        if not isinstance(built, Connector):
-            raise ContractError(f"build returned a {type(built).__name__} instead of a Connector")
-        account.connector = built
-    except Exception as error:  # noqa: BLE001 - isolation point: a connector may fail in any way
-        log.warning("account.build_failed", account_id=account.id, error=type(error).__name__)
-        _failing(account, f"The connector {account.connector_name} cannot be built: {_words(error)}")
-
-
-async def probe_account(account: Account) -> Health:
-    """Run the probe of an account; any failure becomes an answer in words."""
-    if account.connector is None:
-        return Health(state="failing", summary=account.reason or "It cannot be built.")
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            health: Any = await account.connector.probe()
-    except TimeoutError:
-        return Health(state="failing", summary=f"The platform did not answer within {PROBE_TIMEOUT_S:.0f} seconds.")
-    except SignInNeeded as error:
-        return Health(state="sign_in_needed", summary=str(redact(str(error))))
-    except Exception as error:  # noqa: BLE001 - isolation point: a connector may fail in any way
-        log.warning("account.probe_failed", account_id=account.id, error=type(error).__name__)
-        return Health(state="failing", summary=f"The probe failed: {_words(error)}")
-    if not isinstance(health, Health):
-        return Health(state="failing", summary=f"The probe returned a {type(health).__name__} instead of a Health.")
-    if health.state not in _PROBED:
-        return Health(state="failing", summary=f"The probe answered with the unknown state {health.state}.")
-    return health
-
-
-async def close_account(account: Account) -> None:
-    """Let go of an account's connector and its connections."""
-    await close_connector(account.connector, account.http)
-
-
 def _differs(known: Account, row: AccountRow) -> bool:
     """Whether an account must be built anew to be what its row says."""
     told = (row.title or "", row.channel, bytes(row.settings), row.state == "disabled")
@@ -387,14 +290,3 @@ def _remember(account: Account, row: AccountRow) -> None:
         account.health = msgspec.json.decode(row.health, type=Health)
     if row.state in {"connected", "sign_in_needed"}:
         account.state, account.reason = row.state, row.reason
-
-
-def _failing(account: Account, reason: str) -> Account:
-    account.state, account.reason = "failing", str(redact(reason))
-    return account
-
-
-def _words(error: Exception) -> str:
-    """What an operator may read: our own words; of other errors the kind, as they may quote a request."""
-    text = str(error) if isinstance(error, TrunklineError) else type(error).__name__
-    return f"{redact(text)}".rstrip(".") + "."

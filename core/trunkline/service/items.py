@@ -29,17 +29,19 @@ from trunkline.contract import (
     ThreadItem,
     Unknown,
 )
-from trunkline.errors import ContractError
-from trunkline.model import Actor, ActorKind, AuthorKind, Unsupported
+from trunkline.model import Actor, ActorKind, AuthorKind, Content, Unsupported
 from trunkline.service.aliases import moved_to
 from trunkline.service.arrivals import MESSAGE_COLUMNS, placeholder_id
 from trunkline.service.pull_cursors import request_pull
 from trunkline.service.receipts import apply_receipt, reconcile_echo
+from trunkline.service.redaction import TOMBSTONE, redact_log, redact_raw
 from trunkline.service.saying import Said, begin, keep_credential, say
 from trunkline.service.snapshots import (
     decode,
     message_snapshot,
+    preview_of,
 )
+from trunkline.service.submissions.taking import submitted
 from trunkline.service.windows import open_windows
 from trunkline.store import Prepared, schema
 
@@ -146,13 +148,30 @@ def _as_message(item: MessageEdited) -> MessageReceived:
 def _recalled(work: WorkingSet, arrival: Arrival, item: MessageRecalled) -> None:
     for row in _find(work, arrival, item.external_id):
         values = {
-            "content": encode(Unsupported(platform_kind="recalled")).decode(),
+            "content": encode(TOMBSTONE).decode(),
             "previous": None,
             "recalled_at": item.at_ms or work.now,
         }
+        _take_out(work, arrival, item, row)
         work.tx.run(_REMOVE_MEDIA, {"message": row.id})
         work.tx.wake("media")
         _change(work, arrival, item, row, kind="message_recalled", values=values)
+
+
+def _take_out(work: WorkingSet, arrival: Arrival, item: MessageRecalled, row: Any) -> None:
+    """Leave nothing of a message but its place: not in the log, the raw request, or the list."""
+    words = [row.content, *(encode(one) for one in decode.decode(row.previous or "[]"))]
+    lines = {preview_of(_content(one), row.author_kind).text for one in words}
+    redact_log(work.tx, row.thread_id, row.id, lines)
+    if row.raw_id is not None:
+        redact_raw(work.tx, row.raw_id, work.now)
+    thread = work.thread(arrival.account, item.thread_key)
+    if thread.id == row.thread_id and thread.last_position == row.position:
+        thread.preview = preview_of(TOMBSTONE, row.author_kind)
+        work.touch(thread)
+
+
+_content = msgspec.json.Decoder(Content).decode
 
 
 def _find(work: WorkingSet, arrival: Arrival, external_id: str) -> list[Any]:
@@ -184,8 +203,14 @@ def _reacted(work: WorkingSet, arrival: Arrival, item: Reacted) -> None:
     person = work.person(arrival.account, item.member or item.contact)
     actor = Actor(ActorKind.CONTACT, person.contact_id, person.name)
     begin(work, thread)
-    _open_windows(work, thread, Act.REACT, item.at_ms or arrival.received_at)
-    payload = {"external_id": item.external_id, "emoji": item.emoji}
+    if item.emoji is not None:
+        _open_windows(work, thread, Act.REACT, item.at_ms or arrival.received_at)
+    rows = _find(work, arrival, item.external_id)
+    payload = {
+        "external_id": item.external_id,
+        "message_id": rows[0].id if rows else None,
+        "emoji": item.emoji,
+    }
     work.tx.append("reacted", actor=actor, at=work.now, payload=payload, thread_id=thread.id)
 
 
@@ -267,13 +292,9 @@ def _pull(work: WorkingSet, arrival: Arrival, item: PullRequested) -> None:
     request_pull(work.tx, arrival.account.id, item.scope, item.token)
 
 
-def _not_yet(_work: WorkingSet, _arrival: Arrival, _item: SubmissionReceived) -> None:
-    raise ContractError("No application takes submissions yet; the request waits in the quarantine.")
-
-
 HANDLERS: dict[type, Callable[[WorkingSet, Arrival, Any], None]] = {
     MessageReceived: _received,
-    SubmissionReceived: _not_yet,
+    SubmissionReceived: submitted,
     ContactActed: _acted,
     ReceiptReceived: _receipt,
     MessageEdited: _edited,

@@ -24,7 +24,7 @@ from trunkline.service.media_files import MediaFiles, MediaLimits, MediaRefused,
 from trunkline.store import Store, Transaction
 from trunkline.store.schema import media
 
-__all__ = ["MediaLimits", "MediaRefused", "MediaStore", "StoredFile", "publish"]
+__all__ = ["MediaLimits", "MediaRefused", "MediaStore", "StoredFile", "public_addresses", "publish"]
 
 log = get_logger("service")
 
@@ -44,6 +44,7 @@ _INLINE = frozenset(
 _PREVIEW_NAME = "preview.jpg"
 #: 192 bits.
 _TOKEN_BYTES = 24
+_TOKEN_LENGTH = 32
 
 
 class StoredFile(msgspec.Struct, frozen=True):
@@ -171,9 +172,17 @@ def publish(
         token = row.public_token or secrets.token_urlsafe(_TOKEN_BYTES)
         if row.public_token is None:
             tx.execute(update(media).where(media.c.id == media_id).values(public_token=token))
-        preview = _address(base_url, token, _PREVIEW_NAME) if row.preview_file else None
-        found[media_id] = (_address(base_url, token, _public_name(row.name)), preview)
+        found[media_id] = public_addresses(row, base_url, token)
     return found
+
+
+def public_addresses(row: Any, base_url: str | None, token: str | None = None) -> tuple[str | None, str | None]:
+    """Return the address of a stored file and of its preview; without a token those that it might get."""
+    if base_url is None:
+        return None, None
+    token = token or row.public_token or "-" * _TOKEN_LENGTH
+    preview = _address(base_url, token, _PREVIEW_NAME) if row.preview_file else None
+    return _address(base_url, token, _public_name(row.name)), preview
 
 
 def _public_name(name: str | None) -> str:

@@ -31,7 +31,7 @@ from trunkline.clock import monotonic
 from trunkline.contract import Clock
 from trunkline.errors import TrunklineError
 from trunkline.log import get_logger
-from trunkline.service.accounts import Account
+from trunkline.service.account import Account
 from trunkline.service.search import CURSOR
 from trunkline.store import Store, schema
 

@@ -10,7 +10,8 @@ from trunkline.contract import AccessToken, Health, MediaStream
 from trunkline.errors import TrunklineError, Undeliverable
 from trunkline.model import Media
 from trunkline.plugins import Registry
-from trunkline.service.accounts import Account, build_connector, close_account, probe_account, resolve
+from trunkline.service.account import Account, build_connector, close_account, probe_account
+from trunkline.service.accounts import resolve
 from trunkline.service.platform_http import build_client
 from trunkline.settings import Settings
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import httpx2
 import msgspec
 from sqlalchemy import select, update
 
 from trunkline.contract import Ignored, Item, Page, PullRequest, Transport, TrustedBody
-from trunkline.errors import BodyUnreadable, DeliveryError, SignInNeeded, TrunklineError, TryLater
+from trunkline.errors import BodyUnreadable, SignInNeeded, TrunklineError, TryLater
 from trunkline.log import get_logger
 from trunkline.model import new_id
 from trunkline.service.arrivals import AccountFacts, Arrival
@@ -24,7 +25,7 @@ from trunkline.store import schema
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trunkline.service.accounts import Account
+    from trunkline.service.account import Account
     from trunkline.service.house import House
     from trunkline.store import Transaction
 
@@ -127,7 +128,7 @@ class Puller(Worker):
         except SignInNeeded as error:
             await self._house.accounts.change(task.account.id, "sign_in_needed", str(error))
             await self._failed(task, error)
-        except (TrunklineError, TimeoutError, OSError) as error:
+        except (TrunklineError, httpx2.TransportError, TimeoutError) as error:
             await self._failed(task, error)
         finally:
             self._running.discard(name)
@@ -209,8 +210,6 @@ class Puller(Worker):
             progress.failures += 1
             pause = _pause_ms(progress.failures, after_s)
             progress.not_before = now + pause
-            if isinstance(error, DeliveryError) and error.code == "stale_token":
-                progress.token = None
             values = {"position": encode(progress), "lease_until": None}
             tx.execute(update(schema.cursor).where(_c.name == name).values(values))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import CursorResult, Executable, Select, bindparam, func, select
 
 from trunkline.clock import to_text
 from trunkline.service.snapshots import (
+    ACTIVE,
     ContactSnapshot,
     ThreadSnapshot,
     media_snapshot,
@@ -21,9 +23,30 @@ if TYPE_CHECKING:
     from trunkline.service.arrivals import AccountFacts
     from trunkline.store import Transaction
 
-__all__ = ["thread_query", "thread_row_snapshot", "thread_snapshot"]
+__all__ = ["Database", "less_reserved", "thread_query", "thread_row_snapshot", "thread_snapshot"]
 
 _t, _c, _i = schema.thread.c, schema.contact.c, schema.identity.c
+_d = schema.delivery.c
+_parts = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
+
+
+class Database(Protocol):
+    """What a reader asks: the connection of a reader, or the transaction of a write that answers with what it wrote."""
+
+    def execute(self, statement: Executable, /) -> CursorResult[Any]:
+        """Run a statement."""
+        ...
+
+
+def less_reserved(database: Database, thread_id: str, windows: Mapping[str, Open]) -> dict[str, Open]:
+    """Return windows without the part of their budgets that replies on their way will use."""
+    left = dict(windows)
+    waiting = select(_d.window, _d.plan).where(_d.thread_id == thread_id, _d.state.in_(ACTIVE), _d.window.is_not(None))
+    for row in database.execute(waiting):
+        expires_at, remaining = left.get(row.window, (0, 0))
+        if remaining is not None:
+            left[row.window] = (expires_at, max(0, remaining - len(_parts.decode(row.plan))))
+    return left
 
 
 def thread_query() -> Select[Any]:

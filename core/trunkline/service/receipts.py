@@ -119,7 +119,7 @@ def confirm(tx: Transaction, account_id: str, delivery_id: str, external_id: str
     key = (account_id, external_id)
     columns = ("account_id", "external_id", "delivery_id", "message_id")
     tx.insert_new(_at_platform, [(*key, row.id, row.message_id)], columns, ("external_id",))
-    if is_further(DeliveryState.SENT, DeliveryState(row.state)):
+    if row.state == "failed" or is_further(DeliveryState.SENT, DeliveryState(row.state)):
         values = {"state": "sent", "reason": None, "updated_at": now, "sent_at": row.sent_at or now}
         tx.execute(schema.delivery.update().where(_d.id == row.id).values(values))
         announce(tx, row.id, now, actor=Actor(ActorKind.CONNECTOR, account_id))

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from trunkline.contract import Capabilities, ContentRule, MediaLimit, TextLimit, measure, split
-from trunkline.errors import TrunklineError
 from trunkline.model import (
     Audio,
     Card,
@@ -33,16 +32,10 @@ from trunkline.model import (
     content_kind,
     media_of,
 )
+from trunkline.service.cards import check_cards
+from trunkline.service.refusals import ReplyRefused
 
 __all__ = ["Plan", "ReplyRefused", "Request", "plan_for"]
-
-
-class ReplyRefused(TrunklineError):
-    """The reply cannot be sent on this channel; nothing was stored."""
-
-    def __init__(self, message: str, *, code: str, field: str | None = None, status: int = 422) -> None:
-        super().__init__(message)
-        self.code, self.field, self.status = code, field, status
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -94,12 +87,18 @@ def _render(
     notes = (rule.note,) if rule.note else ()
     if rule.level in {Level.FULL, Level.PARTIAL}:
         _check_media(content, rule)
+        if rule.card is not None and isinstance(content, Card | Carousel):
+            check_cards(content, rule.card)
         return [content], rule.level, notes
     if rule.level is not Level.FALLBACK or rule.becomes is None or depth > len(ContentKind):
         words = rule.note or "This channel has no such content."
         raise ReplyRefused(f"A message of kind {kind.value} cannot be sent here: {words}", code="content_unsupported")
-    fallen, _, more = _render(_fallback(content, rule.becomes), capabilities, depth=depth + 1)
-    return fallen, Level.FALLBACK, (*notes, *more)
+    fallen: list[Content] = []
+    for one in _fallback(content, rule.becomes):
+        rendered, _, more = _render(one, capabilities, depth=depth + 1)
+        fallen += rendered
+        notes = tuple(dict.fromkeys((*notes, *more)))
+    return fallen, Level.FALLBACK, notes
 
 
 def _check_media(content: Content, rule: ContentRule) -> None:
@@ -122,13 +121,15 @@ def _limit_for(medium: Media, rule: ContentRule) -> MediaLimit | None:
     return next((row for row in rule.media if any(fnmatch(mime, pattern) for pattern in row.mimes)), None)
 
 
-def _fallback(content: Content, becomes: ContentKind) -> Content:
+def _fallback(content: Content, becomes: ContentKind) -> Sequence[Content]:
     if becomes is ContentKind.TEXT:
-        return Text(text=_as_text(content))
+        return [Text(text=_as_text(content))]
     if becomes is ContentKind.LINK:
-        return _as_link(content)
+        return [_as_link(content)]
     if becomes is ContentKind.FILE and media_of(content):
-        return File(media=media_of(content)[0])
+        return [File(media=media_of(content)[0])]
+    if becomes is ContentKind.CARD and isinstance(content, Carousel):
+        return content.cards
     raise ReplyRefused(
         f"A message of kind {content_kind(content).value} has no form as {becomes.value}.",
         code="content_unsupported",
@@ -171,10 +172,11 @@ for _kind in (Image, Video, Audio, File):
 
 def _as_text(content: Content) -> str:
     words = _TEXTS.get(type(content))
-    if words is None:
+    text = "" if words is None else words(content)
+    if not text.strip():
         kind = content_kind(content).value
         raise ReplyRefused(f"A message of kind {kind} has no form as text.", code="content_unsupported")
-    return words(content)
+    return text
 
 
 def _with_choices(

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from trunkline.log import get_logger
 from trunkline.service.quarantine import reread
+from trunkline.service.redaction import REDACTED
 from trunkline.service.restoring import Difference, compare, repair
 from trunkline.store import schema
 
@@ -56,7 +57,7 @@ async def replay(
 
 
 async def _page(house: House, since_ms: int, account: str | None, after: str) -> list[Any]:
-    query = select(schema.raw_request).where(_r.received_at >= since_ms, _r.id > after)
+    query = select(schema.raw_request).where(_r.received_at >= since_ms, _r.id > after, _r.state != REDACTED)
     if account is not None:
         query = query.where(_r.account_id == account)
     async with house.store.read() as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,58 +10,34 @@ from sqlalchemy import bindparam, select, update
 
 from trunkline.contract import Capabilities, Context, Quote
 from trunkline.errors import Whose
-from trunkline.model import (
-    Actor,
-    Audio,
-    Author,
-    Content,
-    File,
-    Image,
-    Media,
-    QuickReply,
-    Reason,
-    Text,
-    Video,
-    new_id,
-)
+from trunkline.model import Actor, Author, Content, Media, Reason, new_id
 from trunkline.service.arrivals import AccountFacts
+from trunkline.service.drafts import Draft, contents_of, files_of, medium_of
 from trunkline.service.media import publish
+from trunkline.service.planning import Standing, Step, needs_no_window, steps_of
 from trunkline.service.quotes import quoted_snapshot
 from trunkline.service.reading import thread_snapshot
 from trunkline.service.receipts import ACTIVE, announce
-from trunkline.service.rendering import Plan, ReplyRefused, plan_for
+from trunkline.service.refusals import ReplyRefused
 from trunkline.service.snapshots import media_snapshot, message_snapshot, preview_of
 from trunkline.service.windows import REFUSALS, Verdict, judge, read_windows
 from trunkline.store import Prepared, schema
 
 if TYPE_CHECKING:
+    from trunkline.service.account import Account
     from trunkline.service.house import House
     from trunkline.store import Transaction
 
-__all__ = ["Draft", "ReplyRefused", "post_reply", "retry_message"]
+__all__ = ["Draft", "ReplyRefused", "account_of", "capabilities_of", "post_reply", "retry_message"]
 
 #: A reply that could not be sent for this long is given up.
 GIVE_UP_MS = 24 * 3600 * 1000
 _AGAIN = ("failed", "expired", "suppressed")
 
 _encode = msgspec.json.Encoder().encode
-_decoder = msgspec.json.Decoder(Content)
-
 
 _THREAD = Prepared(select(schema.thread).where(schema.thread.c.id == bindparam("thread")).with_for_update())
 _Thread: Any = msgspec.defstruct("_Thread", [(str(column.name), Any) for column in schema.thread.c], frozen=True)
-
-
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants to say: each attachment becomes a message of its own, then the text, then `contents`."""
-
-    text: str | None = None
-    #: Ids of stored media.
-    attachments: tuple[str, ...] = ()
-    quick_replies: tuple[QuickReply, ...] = ()
-    #: Our id of the message that is answered.
-    reply_to: str | None = None
-    contents: tuple[Content, ...] = ()
 
 
 class _Posting(msgspec.Struct, kw_only=True):
@@ -71,14 +46,13 @@ class _Posting(msgspec.Struct, kw_only=True):
     house: Any
     thread: Any
     facts: AccountFacts
-    capabilities: Capabilities
+    standing: Standing
     author: Author
     actor: Actor
     now: int
     quote: Quote | None
     #: What the message shows of the one that it answers, as `reply_to` in a snapshot.
     quoted: dict[str, Any] | None
-    verdict: Verdict
 
 
 def post_reply(
@@ -92,15 +66,10 @@ def post_reply(
         ReplyRefused: no such thread, or the channel cannot carry it.
     """
     posting = _prepare(tx, house, thread_id, draft, author, actor, now)
-    contents = _contents(tx, house, draft)
-    plans = [
-        plan_for(content, draft.quick_replies if index == len(contents) - 1 else (), posting.capabilities)
-        for index, content in enumerate(contents)
-    ]
+    contents = contents_of(draft, lambda media_id: _publish(tx, house, media_id))
     message_id = ""
-    for content, plan in zip(contents, plans, strict=True):
-        is_last = content is contents[-1]
-        message_id = _store(tx, posting, content, plan, draft.quick_replies if is_last else ())
+    for step in steps_of(contents, draft.quick_replies, posting.standing):
+        message_id = _store(tx, posting, step)
         posting.quote = posting.quoted = None
     tx.wake("outbox")
     return message_id
@@ -113,26 +82,45 @@ def _prepare(  # noqa: PLR0917 - one call site, above
     if not found:
         raise ReplyRefused("There is no such thread.", code="not_found", status=404)
     thread = _Thread(*found[0])
-    account = house.accounts.get(thread.account_id)
-    if account is None or account.channel_spec is None:
-        words = f"The account {thread.account_id} is not configured any more."
-        raise ReplyRefused(words, code="account_gone", status=409)
-    context = Context(account_id=thread.account_id, at_ms=now)
-    capabilities = account.channel_spec.effective(context).capabilities
+    account = account_of(house, thread.account_id)
+    assert account.channel_spec is not None  # noqa: S101 - account_of refuses one without
+    capabilities = capabilities_of(account, thread.channel, now)
     quote, quoted = _quote(tx, thread, draft.reply_to)
-    verdict = judge(capabilities.windows, read_windows(tx, thread_id), author.kind, now)
+    windows = read_windows(tx, thread_id) if capabilities.windows else {}
     return _Posting(
         house=house,
         thread=thread,
         facts=AccountFacts(thread.account_id, account.channel_spec),
-        capabilities=capabilities,
+        standing=Standing(capabilities=capabilities, windows=windows, author=author.kind, now=now),
         author=author,
         actor=actor,
         now=now,
         quote=quote,
         quoted=quoted,
-        verdict=verdict,
     )
+
+
+def account_of(house: House, account_id: str) -> Account:
+    """Return an account by which replies go out.
+
+    Raises:
+        ReplyRefused: it is not configured any more.
+    """
+    account = house.accounts.get(account_id)
+    if account is None or account.channel_spec is None:
+        words = f"The account {account_id} is not configured any more."
+        raise ReplyRefused(words, code="account_gone", status=409)
+    return account
+
+
+def capabilities_of(account: Account, channel: str | None, now: int) -> Capabilities:
+    """Return what holds now on the channel by which a thread's customer writes, the account's own without one."""
+    spec, others = account.channel_spec, account.spec.channels if account.spec else ()
+    chosen = next((one for one in others if one.code == channel), spec)
+    if chosen is None:
+        return account.capabilities
+    settings = {} if account.config is None else account.config.model_dump()
+    return chosen.effective(Context(account_id=account.id, at_ms=now, settings=settings)).capabilities
 
 
 def _quote(tx: Transaction, thread: Any, message_id: str | None) -> tuple[Quote | None, dict[str, Any] | None]:
@@ -147,46 +135,14 @@ def _quote(tx: Transaction, thread: Any, message_id: str | None) -> tuple[Quote 
     return Quote(external_id=row.external_id, token=row.quote_token), quoted_snapshot(row)
 
 
-def _contents(tx: Transaction, house: House, draft: Draft) -> list[Content]:
-    contents: list[Content] = [_attachment(tx, house, media_id) for media_id in draft.attachments]
-    if draft.text is not None and draft.text.strip():
-        contents.append(Text(text=draft.text))
-    contents.extend(draft.contents)
-    if not contents:
-        raise ReplyRefused("There is nothing to send.", code="empty_reply", field="text")
-    return contents
-
-
-#: First half of the MIME type → content kind.
-_BY_FAMILY: dict[str, Any] = {"image": Image, "video": Video, "audio": Audio}
-
-
-def _attachment(tx: Transaction, house: House, media_id: str) -> Content:
+def _publish(tx: Transaction, house: House, media_id: str) -> Media:
     row = tx.execute(select(schema.media).where(schema.media.c.id == media_id)).one_or_none()
-    if row is None or row.state != "stored":
-        raise ReplyRefused("There is no such attachment.", code="attachment_not_found", field="attachments", status=404)
     urls = publish(tx, [media_id], house.settings.server.public_url)
-    url, preview_url = urls[media_id]
-    media = Media(
-        id=row.id,
-        mime=row.mime,
-        size=row.size,
-        name=row.name,
-        width=row.width,
-        height=row.height,
-        duration_ms=row.duration_ms,
-        url=url,
-        preview_url=preview_url,
-    )
-    kind = _BY_FAMILY.get((row.mime or "").split("/", 1)[0], File)
-    content: Content = kind(media=media)
-    return content
+    return medium_of(row, *urls[media_id])
 
 
-def _store(
-    tx: Transaction, posting: _Posting, content: Content, plan: Plan, quick_replies: Sequence[QuickReply]
-) -> str:
-    message_id, thread = new_id(), posting.thread
+def _store(tx: Transaction, posting: _Posting, step: Step) -> str:
+    message_id, thread, content = new_id(), posting.thread, step.content
     position = _take_position(tx, posting, content)
     message = _Message(
         id=message_id,
@@ -198,19 +154,19 @@ def _store(
         author_id=posting.author.id,
         author_name=posting.author.name,
         content=_encode(content).decode(),
-        quick_replies=_encode(quick_replies).decode() if quick_replies else None,
+        quick_replies=_encode(step.quick_replies).decode() if step.quick_replies else None,
         quotes=None if posting.quoted is None else posting.quoted["external_id"],
         at=posting.now,
         late=False,
     )
     tx.insert(schema.message, [msgspec.structs.astuple(message)], _MESSAGE)
-    for media_id in [medium.id for medium in _media(content) if medium.id]:
+    for media_id in files_of(content):
         tx.execute(
             schema.media.update()
             .where(schema.media.c.id == media_id)
             .values(message_id=message_id, thread_id=thread.id, account_id=thread.account_id)
         )
-    _tell(tx, posting, message, _queue(tx, posting, message_id, position, plan))
+    _tell(tx, posting, message, _queue(tx, posting, message_id, position, step))
     return message_id
 
 
@@ -220,11 +176,6 @@ _DELIVERY = tuple(str(column.name) for column in schema.delivery.c)
 _Delivery: Any = msgspec.defstruct(
     "_Delivery", [(name, Any, 0 if name in {"fence", "attempts"} else None) for name in _DELIVERY], frozen=True
 )
-
-
-def _media(content: Content) -> tuple[Media, ...]:
-    medium = getattr(content, "media", None)
-    return (medium,) if isinstance(medium, Media) else ()
 
 
 _t = schema.thread.c
@@ -248,9 +199,10 @@ def _take_position(tx: Transaction, posting: _Posting, content: Content) -> int:
     return int(position)
 
 
-def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, plan: Plan) -> list[Any]:
+def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, step: Step) -> list[Any]:
     """Write the deliveries of a message and return their rows."""
-    state, reason = _first_state(posting, plan)
+    plan, verdict = step.plan, step.verdict
+    state, reason = ("queued", None) if step.refusal is None else _suppressed(step.refusal)
     common = {
         "message_id": message_id,
         "thread_id": posting.thread.id,
@@ -260,10 +212,10 @@ def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, p
         "state": state,
         "reason": None if reason is None else _encode(reason).decode(),
         "due_at": posting.now,
-        "expires_at": min(posting.now + GIVE_UP_MS, posting.verdict.expires_at or posting.now + GIVE_UP_MS),
+        "expires_at": min(posting.now + GIVE_UP_MS, verdict.expires_at or posting.now + GIVE_UP_MS),
         "author": _encode(posting.author).decode(),
         "level": plan.level.value,
-        "window": posting.verdict.window,
+        "window": verdict.window,
         "after_uncertain": False,
         "maybe_duplicate": False,
         "created_at": posting.now,
@@ -285,15 +237,6 @@ def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, p
     return rows
 
 
-def _first_state(posting: _Posting, plan: Plan) -> tuple[str, Reason | None]:
-    if posting.verdict.allowed:
-        remaining = posting.verdict.remaining
-        if remaining is None or remaining >= sum(len(request.parts) for request in plan.requests):
-            return "queued", None
-        return _suppressed("budget_spent")
-    return _suppressed(posting.verdict.code or "window_closed")
-
-
 def _suppressed(code: str) -> tuple[str, Reason]:
     whose: Whose = "recipient"
     return "suppressed", Reason(code=code, text=REFUSALS[code], whose=whose)
@@ -301,7 +244,7 @@ def _suppressed(code: str) -> tuple[str, Reason]:
 
 def _tell(tx: Transaction, posting: _Posting, message: Any, deliveries: list[Any]) -> None:
     media = {}
-    if '"media"' in message.content:
+    if '"media"' in message.content or '"image":{' in message.content:
         found = tx.execute(select(schema.media).where(schema.media.c.message_id == message.id))
         media = {row.id: media_snapshot(row) for row in found}
     snapshot = msgspec.structs.replace(message_snapshot(message, deliveries, media), reply_to=posting.quoted)
@@ -347,13 +290,15 @@ def retry_message(tx: Transaction, house: House, message_id: str, *, actor: Acto
 
 
 def _judge_again(tx: Transaction, house: House, thread: Any, row: Any, now: int) -> Verdict:
-    account = house.accounts.get(thread.account_id)
-    if account is None or account.channel_spec is None:
-        words = f"The account {thread.account_id} is not configured any more."
-        raise ReplyRefused(words, code="account_gone", status=409)
-    capabilities = account.channel_spec.effective(Context(account_id=account.id, at_ms=now)).capabilities
+    capabilities = capabilities_of(account_of(house, thread.account_id), thread.channel, now)
+    parts = _parts.decode(row.plan)
+    if all(needs_no_window(part, capabilities) for part in parts):
+        return Verdict(allowed=True)
     author = msgspec.json.decode(row.author, type=Author)
     return judge(capabilities.windows, read_windows(tx, thread.id), author.kind, now)
+
+
+_parts = msgspec.json.Decoder(tuple[Content, ...])
 
 
 def _requeue(tx: Transaction, row: Any, verdict: Verdict, now: int) -> None:

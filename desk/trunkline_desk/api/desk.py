@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from trunkline.log import get_logger
+from trunkline.service.templates import Templates
 from trunkline_desk.api.presence import Presences
 from trunkline_desk.api.sockets import Sockets
 from trunkline_desk.people.passwords import Passwords
@@ -29,6 +30,7 @@ class Desk:
         self.throttle = Throttle(house.clock)
         self.sockets = Sockets(house)
         self.presences = Presences(house.moments)
+        self.templates = Templates(house.clock)
         self._background: set[asyncio.Task[None]] = set()
 
     @property

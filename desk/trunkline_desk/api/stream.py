@@ -128,7 +128,7 @@ async def _serve(desk: Desk, connection: Connection, cursor: int | None) -> None
         await connection.send(_RESET)
         await connection.close(WSCloseCode.OK, b"reset")
         return
-    await connection.send(msgspec.json.encode({"type": "hello", "cursor": start}))
+    await connection.send(msgspec.json.encode({"type": "hello", "cursor": start, "at": to_text(desk.now())}))
     log.info("ws.opened", cursor=start)
     subscription = desk.house.feed.subscribe(start, connection.write)
     place = desk.presences.enter(connection.actor, subscription)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trunkline.store import Transaction
     from trunkline_desk.threads.states import Change
 
-__all__ = ["EVERYBODY", "add_canned", "change_canned", "delete_canned", "list_canned"]
+__all__ = ["EVERYBODY", "add_canned", "change_canned", "delete_canned", "list_canned", "share_canned"]
 
 #: The scope of those that are shared.
 EVERYBODY = ""
@@ -39,9 +39,7 @@ def add_canned(tx: Transaction, change: Change, values: dict[str, str], *, share
         Problem: 409 when the shortcut is taken, or there are too many.
     """
     scope = EVERYBODY if shared else change.actor.id or ""
-    _insist_on_free(tx, scope, values["shortcut"])
-    if len(tx.execute(select(_c.id).where(_c.scope == scope)).all()) >= MOST:
-        raise Problem(409, "too_many", f"There are {MOST} of them already; delete one first.")
+    _insist_on_room(tx, scope, values["shortcut"])
     owner = None if shared else change.actor.id
     reply_id = new_id()
     tx.execute(canned_reply.insert().values(id=reply_id, owner_id=owner, scope=scope, updated_at=change.now, **values))
@@ -63,6 +61,19 @@ def change_canned(
     return _tell(tx, "canned_reply_changed", change, reply_id)
 
 
+def share_canned(tx: Transaction, reply_id: str, change: Change, values: dict[str, str], *, everybody: bool) -> None:
+    """Make a prepared answer everybody's, or the own one of whoever changes it; refusals as for adding one."""
+    row = _mine(tx, reply_id, change, shared=True)
+    scope = EVERYBODY if everybody else change.actor.id or ""
+    if row.scope == scope:
+        return
+    _insist_on_room(tx, scope, values.get("shortcut", row.shortcut))
+    owner = None if everybody else change.actor.id
+    # Under its new shortcut at once: the old one may be taken where it goes.
+    moved = {"owner_id": owner, "scope": scope, "shortcut": values.get("shortcut", row.shortcut)}
+    tx.execute(update(canned_reply).where(_c.id == reply_id).values(**moved))
+
+
 def delete_canned(tx: Transaction, reply_id: str, change: Change, *, shared: bool) -> None:
     """Delete a prepared answer; refusals as for a change."""
     _mine(tx, reply_id, change, shared=shared)
@@ -78,6 +89,12 @@ def _mine(tx: Transaction, reply_id: str, change: Change, *, shared: bool) -> An
     if row.scope == EVERYBODY and not shared:
         raise Problem(403, "not_allowed", "This one is everybody's; ask an admin.")
     return row
+
+
+def _insist_on_room(tx: Transaction, scope: str, shortcut: str) -> None:
+    _insist_on_free(tx, scope, shortcut)
+    if len(tx.execute(select(_c.id).where(_c.scope == scope)).all()) >= MOST:
+        raise Problem(409, "too_many", f"There are {MOST} of them already; delete one first.")
 
 
 def _insist_on_free(tx: Transaction, scope: str, shortcut: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlalchemy import func, select
 
 from trunkline.clock import to_text
@@ -54,6 +55,10 @@ def _limits(rule: ContentRule) -> dict[str, Any]:
             "max_bytes": max(row.max_bytes for row in rule.media),
             "max_duration_s": max(durations, default=None),
         }
+    if rule.card is not None:
+        limits["card"] = msgspec.to_builtins(rule.card)
+    if rule.becomes is not None:
+        limits["becomes"] = rule.becomes.value
     return limits | ({"note": rule.note} if rule.note else {})
 
 

@@ -18,9 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["read_message", "read_messages"]
 
-_message, _delivery, _media = schema.message, schema.delivery, schema.media
+_message, _delivery, _media, _event = schema.message, schema.delivery, schema.media, schema.event
 _at_platform = schema.delivery_id_at_platform
 _decoder = msgspec.json.Decoder(Content)
+#: So many reactions of a thread are looked at, the newest.
+_MOST_REACTIONS = 500
+
+
+class ShownMessage(MessageSnapshot, frozen=True, kw_only=True):
+    """A message with the reactions to it that stand now."""
+
+    reactions: Sequence[dict[str, Any]] = ()
 
 
 def read_messages(database: Database, thread_id: str, before: int | None, limit: int) -> dict[str, Any]:
@@ -42,7 +50,7 @@ def read_messages(database: Database, thread_id: str, before: int | None, limit:
     }
 
 
-def read_message(database: Database, message_id: str) -> MessageSnapshot:
+def read_message(database: Database, message_id: str) -> ShownMessage:
     """Return one message.
 
     Raises:
@@ -54,12 +62,43 @@ def read_message(database: Database, message_id: str) -> MessageSnapshot:
     return _snapshots(database, [row])[0]
 
 
-def _snapshots(database: Database, rows: Sequence[Row[Any]]) -> list[MessageSnapshot]:
+def _snapshots(database: Database, rows: Sequence[Row[Any]]) -> list[ShownMessage]:
     deliveries = _deliveries(database, [row.id for row in rows if row.direction == "out"])
     media = _files(database, [row.id for row in rows])
     shown = [message_snapshot(row, deliveries.get(row.id, ()), media) for row in rows]
-    quoted = _quoted(database, rows)
-    return [_with_quote(snapshot, quoted.get(row.quotes)) for snapshot, row in zip(shown, rows, strict=True)]
+    quoted, reactions = _quoted(database, rows), _reactions(database, rows)
+    return [
+        ShownMessage(
+            **msgspec.structs.asdict(_with_quote(snapshot, quoted.get(row.quotes))),
+            reactions=reactions.get(row.external_id or "", []),
+        )
+        for snapshot, row in zip(shown, rows, strict=True)
+    ]
+
+
+def _reactions(database: Database, rows: Sequence[Row[Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the reactions that stand, by the platform's id of their message; of one person the last one counts."""
+    if not any(row.external_id for row in rows):
+        return {}
+    told = (
+        select(_event.c.actor_kind, _event.c.actor_id, _event.c.actor_name, _event.c.payload)
+        .where(_event.c.thread_id == rows[0].thread_id, _event.c.kind == "reacted")
+        .order_by(_event.c.seq.desc())
+        .limit(_MOST_REACTIONS)
+    )
+    last: dict[tuple[str, str], dict[str, Any] | None] = {}
+    for row in database.execute(told):
+        said = msgspec.json.decode(row.payload)
+        # All of us are one person to the platform.
+        whose = "us" if row.actor_kind == "agent" else str(row.actor_id)
+        author = {"kind": row.actor_kind, "id": row.actor_id, "name": row.actor_name}
+        shown = {"emoji": said["emoji"], "author": author}
+        last.setdefault((said["external_id"], whose), shown if said["emoji"] else None)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for (external_id, _whose), reaction in last.items():
+        if reaction is not None:
+            found.setdefault(external_id, []).append(reaction)
+    return found
 
 
 def _deliveries(database: Database, message_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:

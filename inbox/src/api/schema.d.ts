@@ -297,6 +297,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{account_id}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The flight recorder of an account: what comes in and goes out, and what stands in the way. */
+        get: operations["account_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same with versions and settings, for whoever helps: no secrets, nothing that customers wrote. */
+        get: operations["account_bundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/remedies/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Do a remedy that the last check offered, and check again. */
+        post: operations["do_remedy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/threads": {
         parameters: {
             query?: never;
@@ -433,6 +484,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/threads/{thread_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What the channel will carry of an answer; nothing is stored or sent. */
+        post: operations["preview_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The templates that the platform approved for the account; asked again after five minutes. */
+        get: operations["templates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/threads/{thread_id}/messages": {
         parameters: {
             query?: never;
@@ -479,6 +564,40 @@ export interface paths {
         put?: never;
         /** Show the customer that an answer is being written. */
         post: operations["typing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/messages/{message_id}/reaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put our reaction to a customer's message; null takes it away. */
+        put: operations["react"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/messages/{message_id}/recall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a message of ours back, where the channel can. */
+        post: operations["recall_message"];
         delete?: never;
         options?: never;
         head?: never;
@@ -625,6 +744,74 @@ export interface paths {
         patch: operations["change_canned_reply"];
         trace?: never;
     };
+    "/api/v1/submissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Leave-a-message forms that were sent, the newest first. */
+        get: operations["submissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/submissions/matrix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which forms each channel takes, in the order of the table. */
+        get: operations["submission_matrix"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/submissions/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How forms are set: for all, by account, by group. */
+        get: operations["submission_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/submissions/settings/{scope}/{scope_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say what holds for a scope: `deployment/all`, `account/{id}` or `group/{id}`. */
+        put: operations["set_submissions"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream/tickets": {
         parameters: {
             query?: never;
@@ -696,6 +883,31 @@ export interface components {
         AccountPage: {
             items: components["schemas"]["Account"][];
             next_cursor: string | null;
+        };
+        /** @description The flight recorder of an account. Counts are of the last 24 hours where nothing else is said. */
+        AccountRecord: {
+            /** Format: date-time */
+            at: string;
+            last_inbound_at: string | null;
+            requests: number;
+            redelivered: number;
+            redelivery_rate: number | null;
+            silence: components["schemas"]["Silence"];
+            quarantined: number;
+            acknowledged: components["schemas"]["Acknowledged"] | null;
+            accepted: number;
+            errors: components["schemas"]["ErrorClass"][];
+            waiting: number;
+            waiting_since: string | null;
+            tokens: components["schemas"]["TokenLife"][];
+            breaker: components["schemas"]["Breaker"];
+            health: components["schemas"]["Finding"] | null;
+        };
+        /** @description How long webhooks of all accounts waited for our answer, in this process since its start. */
+        Acknowledged: {
+            count: number;
+            p50_ms: number;
+            p99_ms: number;
         };
         /** @description Who caused an event; the name as it was. */
         Actor: {
@@ -777,6 +989,31 @@ export interface components {
             id: string | null;
             name: string | null;
         };
+        /** @description Why sending waits, if it does. */
+        Breaker: {
+            open: boolean;
+            until: string | null;
+            quota_until: string | null;
+            failures: number;
+            reason: string | null;
+        };
+        /** @description For whoever helps: no secrets, and nothing that customers wrote. */
+        Bundle: {
+            format: string;
+            account: {
+                [key: string]: unknown;
+            };
+            record: {
+                [key: string]: unknown;
+            };
+            settings: {
+                [key: string]: unknown;
+            } | null;
+            python: string;
+            packages: {
+                [key: string]: string;
+            };
+        };
         /**
          * @description A prepared answer; `owner_id` is null when it is everybody's.
          *
@@ -805,6 +1042,7 @@ export interface components {
             shortcut?: string | null;
             title?: string | null;
             text?: string | null;
+            shared?: boolean | null;
         };
         /** @description Everybody's prepared answers and one's own, by shortcut. */
         CannedReplyPage: {
@@ -829,6 +1067,19 @@ export interface components {
             image?: components["schemas"]["Media"] | null;
             buttons?: components["schemas"]["CardButton"][];
         };
+        /** @description The shape of a card; 0 means that there is no such part. */
+        CardLimits: {
+            title_max: number;
+            text_max: number;
+            buttons_max: number;
+            button_title_max: number;
+            button_data_max: number;
+            cards_max: number;
+            image: boolean;
+            links: boolean;
+            /** @enum {string} */
+            unit: "characters" | "utf16" | "utf8" | "graphemes";
+        };
         /** @description Cards side by side. */
         CarouselContent: {
             /**
@@ -837,6 +1088,17 @@ export interface components {
              */
             type: "carousel";
             cards: components["schemas"]["CardContent"][];
+        };
+        /** @description One request to the platform. */
+        Carried: {
+            message: number;
+            parts: components["schemas"]["Content"][];
+            quick_replies: components["schemas"]["PreviewedReply"][];
+            /** @enum {string} */
+            level: "full" | "partial" | "fallback" | "dropped" | "rejected";
+            notes: string[];
+            cost: ("free" | "quota" | "paid") | null;
+            refusal: components["schemas"]["Objection"] | null;
         };
         /** @description A kind of place that customers write from. */
         Channel: {
@@ -972,6 +1234,13 @@ export interface components {
         };
         /** @description `{}`: says that the request is ours and no form of somebody else's page. */
         EmptyBody: Record<string, never>;
+        /** @description A kind of failure in the last 24 hours. */
+        ErrorClass: {
+            code: string;
+            count: number;
+            /** Format: date-time */
+            last_at: string;
+        };
         /** @description One fact of the log; the payload is a snapshot. */
         Event: {
             seq: number;
@@ -1005,6 +1274,30 @@ export interface components {
             media: components["schemas"]["Media"];
             caption?: string | null;
         };
+        /** @description What the last probe found. */
+        Finding: {
+            state: string;
+            summary: string;
+            title: string | null;
+            advice: string[];
+            quota_left: number | null;
+            remedies: components["schemas"]["Remedy"][];
+        };
+        /** @description One question of a form. */
+        FormFieldBody: {
+            key: string;
+            /** @enum {string} */
+            kind?: "text" | "textarea" | "email" | "phone" | "date" | "select" | "multi_select" | "checkbox";
+            label: {
+                [key: string]: string;
+            };
+            required?: boolean;
+            placeholder?: {
+                [key: string]: string;
+            };
+            options?: string[];
+            max_length?: number;
+        };
         /** @description A customer; `marks` are places in their name, `thread` is the newest of theirs. */
         FoundContact: {
             contact: components["schemas"]["ContactSummary"];
@@ -1034,6 +1327,7 @@ export interface components {
             title: string | null;
             advice: string[];
             quota_left: number | null;
+            remedies: components["schemas"]["Remedy"][];
         };
         /** @description One address of a customer. */
         Identity: {
@@ -1068,6 +1362,8 @@ export interface components {
             mimes?: string[] | null;
             max_bytes?: number | null;
             max_duration_s?: number | null;
+            card?: components["schemas"]["CardLimits"] | null;
+            becomes?: string | null;
             note?: string | null;
         };
         /** @description A link with its description. */
@@ -1093,6 +1389,28 @@ export interface components {
             longitude: number;
             title?: string | null;
             address?: string | null;
+        };
+        /** @description Every installed channel, in the order of the table. */
+        MatrixPage: {
+            items: components["schemas"]["MatrixRow"][];
+            next_cursor: string | null;
+        };
+        /** @description What a channel takes; `serial` is null for one that stands in no table. */
+        MatrixRow: {
+            serial: number | null;
+            channel: string;
+            title: {
+                [key: string]: string;
+            };
+            modes: ("offline_message" | "ticket")[];
+            dimensions: ("channel" | "group")[];
+            min_client_version: {
+                [key: string]: string;
+            };
+            ticket_reply: boolean;
+            prompt_limit: {
+                [key: string]: unknown;
+            } | null;
         };
         /** @description A file; its bytes are at /media/{id} once it is stored. */
         Media: {
@@ -1138,24 +1456,119 @@ export interface components {
             deliveries: components["schemas"]["Delivery"][];
             delivery_state: components["schemas"]["DeliveryState"] | null;
             retryable: boolean;
+            reactions?: components["schemas"]["Reaction"][];
         };
         /** @description Messages, oldest first; `next_cursor` is the `before` of the page above. */
         MessagePage: {
             items: components["schemas"]["Message"][];
             next_cursor: string | null;
         };
+        /** @description A button of a card: it opens a page, or its `data` comes back when it is pressed. */
+        NewButton: {
+            title: string;
+            data?: string | null;
+            url?: string | null;
+        };
+        /** @description One card. */
+        NewCard: {
+            title: string;
+            text?: string | null;
+            image?: string | null;
+            buttons?: components["schemas"]["NewButton"][];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "card";
+        };
+        /** @description A titled picture with buttons; `image` is a file that was uploaded. */
+        NewCardPart: {
+            title: string;
+            text?: string | null;
+            image?: string | null;
+            buttons?: components["schemas"]["NewButton"][];
+        };
+        /** @description Cards side by side. */
+        NewCarousel: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "carousel";
+            cards: components["schemas"]["NewCardPart"][];
+        };
+        /** @description Contact cards. */
+        NewContacts: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "contacts";
+            people: components["schemas"]["NewPerson"][];
+        };
+        /** @description A file that was uploaded, in the place of a variable. */
+        NewFile: {
+            media: string;
+        };
+        /** @description A link with its description. */
+        NewLink: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "link";
+            url: string;
+            title?: string | null;
+            text?: string | null;
+            image?: string | null;
+        };
+        /** @description A place, in degrees (WGS 84). */
+        NewLocation: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "location";
+            latitude: number;
+            longitude: number;
+            title?: string | null;
+            address?: string | null;
+        };
+        /** @description One entry of a contact card. */
+        NewPerson: {
+            name: string;
+            phones?: string[];
+            emails?: string[];
+            organization?: string | null;
+        };
         /** @description A suggested answer; `data` comes back when the customer takes it. */
         NewQuickReply: {
             title: string;
             data?: string | null;
         };
-        /** @description What an agent writes: a text, files, or both. */
+        /** @description What an agent writes: files, a text, and one structured content, sent in this order. */
         NewReply: {
             /** @example Good morning! Your parcel left today. */
             text?: string | null;
             attachments?: string[];
             quick_replies?: components["schemas"]["NewQuickReply"][];
+            content?: (components["schemas"]["NewCard"] | components["schemas"]["NewCarousel"] | components["schemas"]["NewLocation"] | components["schemas"]["NewContacts"] | components["schemas"]["NewLink"] | components["schemas"]["NewTemplate"]) | null;
             reply_to?: string | null;
+        };
+        /** @description A template of the platform; `variables` by the names of its blanks. */
+        NewTemplate: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "template";
+            name: string;
+            language: string;
+            variables?: {
+                [key: string]: string | number | components["schemas"]["NewFile"] | {
+                    [key: string]: string | number;
+                };
+            };
         };
         /** @description Words among agents; the customer never sees them. */
         Note: {
@@ -1175,6 +1588,12 @@ export interface components {
             items: components["schemas"]["Note"][];
             next_cursor: string | null;
         };
+        /** @description Why something will not go out; with a `field` the whole reply would be refused. */
+        Objection: {
+            code: string;
+            text: string;
+            field: string | null;
+        };
         /** @description One entry of a shared contact card. */
         Person: {
             name: string;
@@ -1193,6 +1612,12 @@ export interface components {
             author: "contact" | "agent" | "bot" | "system" | "staff_elsewhere";
             type: string;
             text: string | null;
+        };
+        /** @description A suggested answer as it goes out. */
+        PreviewedReply: {
+            title: string;
+            data?: string | null;
+            kind?: string | null;
         };
         /** @description What went wrong (RFC 9457); `code` is stable, `detail` is for people. */
         Problem: {
@@ -1234,6 +1659,15 @@ export interface components {
             /** @enum {string} */
             title_unit: "characters" | "utf16" | "utf8" | "graphemes";
         };
+        /** @description What somebody thinks of a message; of ours the platform keeps one. */
+        Reaction: {
+            emoji: string;
+            author: components["schemas"]["Author"];
+        };
+        /** @description An emoji; null takes ours away. */
+        ReactionBody: {
+            emoji: string | null;
+        };
         /** @description Up to which message the agent has read. */
         ReadBody: {
             position: number;
@@ -1245,6 +1679,21 @@ export interface components {
             whose: ("recipient" | "content" | "account" | "platform" | "us") | null;
             platform_text?: string | null;
             platform_code?: string | null;
+        };
+        /** @description Something that can be done about it at once. */
+        Remedy: {
+            code: string;
+            title: string;
+        };
+        /** @description What the channel will carry of a reply; nothing of it is stored. */
+        ReplyPreview: {
+            requests: components["schemas"]["Carried"][];
+            /** @enum {string} */
+            level: "full" | "partial" | "fallback" | "dropped" | "rejected";
+            window: components["schemas"]["WindowLeft"] | null;
+            quota_before: number | null;
+            quota_after: number | null;
+            refusals: components["schemas"]["Objection"][];
         };
         /** @description The message that this one answers. */
         ReplyTo: {
@@ -1285,6 +1734,15 @@ export interface components {
             /** @example correct horse battery staple */
             password: string;
         };
+        /** @description Whether it is quieter than it ever is, learnt from the account's own hours. */
+        Silence: {
+            /** @enum {string} */
+            state: "learning" | "quiet" | "usual" | "alarm";
+            quiet_s: number | null;
+            usual_per_hour: number;
+            missed: number;
+            words: string;
+        };
         /** @description Why it may stay unread. */
         SkipBody: {
             reason: string;
@@ -1302,6 +1760,55 @@ export interface components {
             keywords?: string[];
             media?: components["schemas"]["Media"] | null;
         };
+        /** @description A form that was sent. */
+        Submission: {
+            id: string;
+            reference: string;
+            account_id: string;
+            contact_id: string;
+            thread_id: string;
+            message_id: string | null;
+            /** @enum {string} */
+            mode: "offline_message" | "ticket";
+            state: string;
+            /** @enum {string} */
+            setting_dimension: "channel" | "group";
+            reason: string | null;
+            group_id: string | null;
+            client_version: string | null;
+            values: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** @description Forms that were sent, the newest first. */
+        SubmissionPage: {
+            items: components["schemas"]["Submission"][];
+            next_cursor: string | null;
+        };
+        /** @description What a scope says; null leaves it to the wider one (group → account → deployment). */
+        SubmissionSettingBody: {
+            enabled?: boolean | null;
+            mode?: ("offline_message" | "ticket") | null;
+            dimension?: ("channel" | "group") | null;
+            fields?: components["schemas"]["FormFieldBody"][] | null;
+            notice?: {
+                [key: string]: string;
+            } | null;
+        };
+        /** @description All that is set. */
+        SubmissionSettingPage: {
+            items: components["schemas"]["SubmissionSettingShown"][];
+            next_cursor: string | null;
+        };
+        /** @description What a scope says. */
+        SubmissionSettingShown: {
+            /** @enum {string} */
+            scope: "deployment" | "account" | "group";
+            scope_id: string;
+            setting: components["schemas"]["SubmissionSettingBody"];
+        };
         /** @description A message approved by the platform beforehand. */
         TemplateContent: {
             /**
@@ -1314,6 +1821,29 @@ export interface components {
             variables?: {
                 [key: string]: unknown;
             };
+        };
+        /** @description A template that the platform approved; its `text` has the blanks as {{name}}. */
+        TemplateInfo: {
+            name: string;
+            language: string;
+            category: string;
+            text: string;
+            variables: components["schemas"]["TemplateVariable"][];
+            usable: boolean;
+            note: string | null;
+        };
+        /** @description All templates of an account. */
+        TemplatePage: {
+            items: components["schemas"]["TemplateInfo"][];
+            next_cursor: string | null;
+        };
+        /** @description One blank of a template. */
+        TemplateVariable: {
+            name: string;
+            kind: string;
+            place: string;
+            example: string | null;
+            max_length: number | null;
         };
         /** @description Plain text. */
         TextContent: {
@@ -1386,6 +1916,11 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** @description An access token that we got from the platform. */
+        TokenLife: {
+            name: string;
+            expires_at: string | null;
+        };
         /** @description Something the platform has and we cannot show. */
         UnsupportedContent: {
             /**
@@ -1420,6 +1955,15 @@ export interface components {
             /** @enum {string} */
             afterwards: "nothing" | "template" | "tag" | "costs";
             reason: string | null;
+        };
+        /** @description The window under which it goes: messages left before and after; null where there is no limit. */
+        WindowLeft: {
+            open: boolean;
+            expires_at: string | null;
+            before: number | null;
+            after: number | null;
+            /** @enum {string} */
+            afterwards: "nothing" | "template" | "tag" | "costs";
         };
     };
     responses: never;
@@ -3275,6 +3819,267 @@ export interface operations {
             };
         };
     };
+    account_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountRecord"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_account` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    account_bundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bundle"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_account` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    do_remedy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["EmptyBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description `body_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross_site`, `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_account` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_remedy` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `json_only` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `remedy_failed` */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     threads: {
         parameters: {
             query?: {
@@ -4027,6 +4832,207 @@ export interface operations {
             };
         };
     };
+    preview_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thread_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReply"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplyPreview"];
+                };
+            };
+            /** @description `body_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross_site`, `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `attachment_not_found`, `unknown_thread` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_gone` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `json_only` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplatePage"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_account` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_not_ready`, `sign_in_needed_at_platform` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform_unreachable` */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform_busy`, `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     messages: {
         parameters: {
             query?: {
@@ -4441,6 +5447,257 @@ export interface operations {
                 };
             };
             /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    react: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReactionBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description `body_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross_site`, `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_message` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_reactable`, `not_supported`, `refused_by_platform` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `json_only` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform_unreachable` */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform_busy`, `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recall_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["EmptyBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description `body_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross_site`, `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_message` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_recallable`, `not_supported`, `refused_by_platform`, `still_sending` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `json_only` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform_unreachable` */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform_busy`, `store_unavailable` */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5502,7 +6759,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_reused`, `shortcut_taken` */
+            /** @description `idempotency_key_reused`, `shortcut_taken`, `too_many` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5530,6 +6787,309 @@ export interface operations {
                 };
             };
             /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    submissions: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                mode?: "offline_message" | "ticket";
+                state?: "unassigned" | "assigned" | "replied" | "ticketed" | "closed";
+                account?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionPage"];
+                };
+            };
+            /** @description `bad_parameter` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    submission_matrix: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MatrixPage"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    submission_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionSettingPage"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_submissions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request does nothing twice and gets the same answer, for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                scope: string;
+                scope_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubmissionSettingBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionSettingShown"];
+                };
+            };
+            /** @description `bad_idempotency_key`, `body_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross_site`, `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_scope` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `json_only` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid`, `setting_dimension_unsupported`, `submission_mode_unsupported` */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -37,7 +37,7 @@ export function useSending(threadId: string, draft: Draft, composer: () => Compo
   const maySend = computed(() => {
     if (draft.mode === 'note') return draft.note.trim() !== '' && !busy.value
     const { quick_replies: limits } = composer()
-    const hasContent = draft.text.trim() !== '' || draft.attachments.length > 0
+    const hasContent = draft.text.trim() !== '' || draft.attachments.length > 0 || draft.rich !== null
     const filesReady = draft.attachments.every(({ state }) => state === 'ready')
     return hasContent && filesReady && (limits === null || badTitles(draft.quickReplies, limits).length === 0)
   })
@@ -80,13 +80,19 @@ export function useSending(threadId: string, draft: Draft, composer: () => Compo
 
 /** Empties the draft in the same step, so that a second click finds nothing left to send. */
 function take(draft: Draft): Reply {
-  const reply: Reply = {
+  const reply = replyOf(draft)
+  Object.assign(draft, { text: '', quickReplies: [], replyTo: null, rich: null })
+  draft.attachments.splice(0)
+  return reply
+}
+
+/** What would be sent now. */
+export function replyOf(draft: Draft): Reply {
+  return {
     text: draft.text.trim(),
     attachments: draft.attachments.flatMap(({ media }) => media ?? []),
     quickReplies: draft.quickReplies.filter(({ title }) => title.trim() !== '').map(({ title }) => ({ title: title.trim(), data: title.trim() })),
     replyTo: draft.replyTo,
+    rich: draft.rich,
   }
-  Object.assign(draft, { text: '', quickReplies: [], replyTo: null })
-  draft.attachments.splice(0)
-  return reply
 }

@@ -18,6 +18,7 @@ export interface Payloads {
   delivery_suppressed: DeliveryChange
   message_edited: { message: Message }
   message_recalled: { message: Message }
+  reacted: { message_id?: string; external_id: string; emoji: string | null }
   media_changed: { message_id: string; media: Media }
   contact_changed: { contact: Contact }
   read: { thread_id: string; unread: number; position: number }
@@ -33,7 +34,7 @@ export interface Payloads {
 
 export type Kind = keyof Payloads
 
-export interface Hello { type: 'hello'; cursor: number }
+export interface Hello { type: 'hello'; cursor: number; at: string }
 export interface Events { type: 'events'; cursor: number; events: FeedEvent[] }
 export interface Reset { type: 'reset' }
 export interface Ping { type: 'ping' }

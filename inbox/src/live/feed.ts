@@ -1,5 +1,6 @@
 import type { Events, Frame, Moment, Present } from './events'
 import { readFrame } from './events'
+import { followServer } from '@/clock'
 
 /** The part of a WebSocket that the feed needs, so that tests can give it another. */
 export interface Socket {
@@ -129,6 +130,7 @@ export class LiveFeed {
         void this.reset()
         break
       case 'hello':
+        followServer(frame.at)
         this.greeted()
         break
       case 'events':

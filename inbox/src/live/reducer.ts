@@ -1,4 +1,4 @@
-import type { Contact, FeedEvent, Message, ThreadSummary } from '@/api/types'
+import type { Contact, FeedEvent, Message, Reaction, ThreadSummary } from '@/api/types'
 
 import { changeMessage, dropNote, putMessages, putNote, withMedia } from './conversation'
 import type { Events, Kind, Payloads } from './events'
@@ -33,6 +33,11 @@ const STEPS: { [K in Kind]: Step<K> } = {
   delivery_suppressed: applyDelivery,
   message_edited: (state, { message }) => replaceMessage(state, message),
   message_recalled: (state, { message }) => replaceMessage(state, message),
+  // Of a customer's the page tells when it is read anew: the event knows only the platform's id.
+  reacted: (state, { message_id, emoji }, event) =>
+    changeConversation(state, event.thread_id, (conversation) =>
+      changeMessage(conversation, message_id ?? '', (message) => ({ ...message, reactions: withOurs(message.reactions ?? [], emoji, event) })),
+    ),
   media_changed: (state, { message_id, media }, event) =>
     changeConversation(state, event.thread_id, (conversation) =>
       changeMessage(conversation, message_id, (message) => ({
@@ -77,6 +82,12 @@ function sign(state: InboxState, { id, name }: Contact): InboxState {
     ...conversation,
     messages: conversation.messages.map((message) => (isNameless(message) ? { ...message, author: { ...message.author, name } } : message)),
   })), state)
+}
+
+/** All of us are one person to the platform: a reaction takes the place of the one before. */
+function withOurs(reactions: readonly Reaction[], emoji: string | null, { actor }: FeedEvent): Reaction[] {
+  const others = reactions.filter(({ author }) => author.kind !== 'agent')
+  return emoji === null || actor.kind !== 'agent' ? [...others] : [...others, { emoji, author: { kind: 'agent', id: actor.id, name: actor.name } }]
 }
 
 function applyDelivery(state: InboxState, change: Payloads['delivery_changed']): InboxState {

@@ -104,6 +104,9 @@ export function isKept(value: unknown): boolean {
   return typeof value === 'object' && value !== null && (value as { set?: unknown }).set === true
 }
 
+/** In the place of a secret that shall be taken away. */
+export const REMOVED = null
+
 /** Values for a form: what is stored, else what the schema begins with. Of secrets only that they are there. */
 export function valuesFor(fields: readonly Field[], stored: Values = {}): Values {
   return Object.fromEntries(fields.map((field) => [field.key, valueFor(field, stored[field.key])]))
@@ -145,6 +148,7 @@ const TOLD: Partial<Record<Kind, (field: Field, value: unknown) => unknown>> = {
 function toldOf(field: Field, value: unknown): unknown {
   const made = TOLD[field.kind]
   if (made) return made(field, value)
+  if (field.kind === 'secret' && value === REMOVED && !field.required) return null
   const isBlank = value === '' || value === null
   return isBlank && (field.kind === 'secret' || !field.required) ? undefined : value
 }

@@ -5,7 +5,7 @@ import { newKey } from '@/api/client'
 import type { Media, QuickReply } from '@/api/types'
 
 import type { Attachment } from './attachments'
-import type { Reply } from './outgoing'
+import type { Reply, Rich } from './outgoing'
 
 export interface Draft {
   mode: 'reply' | 'note'
@@ -14,6 +14,8 @@ export interface Draft {
   quickReplies: QuickReply[]
   replyTo: Reply['replyTo']
   attachments: Attachment[]
+  /** The one card, place or template that goes out after the text. */
+  rich: Rich | null
 }
 
 const KEY = 'trunkline.drafts'
@@ -45,6 +47,7 @@ export const useDrafts = defineStore('drafts', () => {
     draft.text = [reply.text, draft.text].filter((text) => text !== '').join('\n')
     draft.quickReplies = reply.quickReplies
     draft.replyTo = reply.replyTo
+    draft.rich = reply.rich ?? draft.rich
     draft.mode = 'reply'
     for (const media of reply.attachments) draft.attachments.push(inTray(media))
     if (refusal !== null) refusals.set(threadId, refusal)
@@ -60,7 +63,7 @@ export const useDrafts = defineStore('drafts', () => {
 })
 
 export function emptyDraft(): Draft {
-  return { mode: 'reply', text: '', note: '', quickReplies: [], replyTo: null, attachments: [] }
+  return { mode: 'reply', text: '', note: '', quickReplies: [], replyTo: null, attachments: [], rich: null }
 }
 
 /** A file that is on the server already. */
@@ -72,7 +75,7 @@ function inTray(media: Media): Attachment {
 }
 
 function isEmpty(draft: Draft): boolean {
-  return draft.text.trim() === '' && draft.note.trim() === '' && draft.attachments.length === 0
+  return draft.text.trim() === '' && draft.note.trim() === '' && draft.attachments.length === 0 && draft.rich === null
 }
 
 function storable(drafts: Map<string, Draft>): [string, Draft][] {

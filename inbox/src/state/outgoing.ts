@@ -4,7 +4,7 @@ import { computed, ref, watch } from 'vue'
 import { api, call, newKey, once } from '@/api/client'
 import { isPassing } from '@/api/problem'
 import { readToken } from '@/api/token'
-import type { Media, Message, QuickReply } from '@/api/types'
+import type { Content, Media, Message, NewContent, NewReply, QuickReply } from '@/api/types'
 import { now, nowIso } from '@/clock'
 import { putMessages } from '@/live/conversation'
 import { changeConversation } from '@/live/reducer'
@@ -17,6 +17,13 @@ export interface Reply {
   attachments: Media[]
   quickReplies: QuickReply[]
   replyTo: { id: string; preview: string } | null
+  rich?: Rich | null
+}
+
+/** A card, a place, a template: as the server is told, and as it is shown. */
+export interface Rich {
+  sent: NewContent
+  shown: Content
 }
 
 /** A reply that the server has not confirmed yet. */
@@ -207,11 +214,13 @@ function parting(item: Outgoing): void {
   }).catch(() => undefined)
 }
 
-function bodyOf({ text, attachments, quickReplies, replyTo }: Reply): Record<string, unknown> {
+/** The body of the request that sends a reply, and of the one that asks what would become of it. */
+export function bodyOf({ text, attachments, quickReplies, replyTo, rich }: Reply): NewReply {
   return {
     ...(text === '' ? {} : { text }),
     ...(attachments.length === 0 ? {} : { attachments: attachments.flatMap((media) => media.id ?? []) }),
     ...(quickReplies.length === 0 ? {} : { quick_replies: quickReplies }),
+    ...(rich ? { content: rich.sent } : {}),
     ...(replyTo === null ? {} : { reply_to: replyTo.id }),
   }
 }
@@ -254,6 +263,7 @@ export function notYetShown(outgoing: readonly Outgoing[], messages: readonly Me
 
 function isSame(message: Message, item: Outgoing, me: string): boolean {
   if (message.direction !== 'out' || message.author.id !== me || message.position <= item.after) return false
+  if (message.content.type === item.rich?.sent.type) return true
   return message.content.type === 'text' ? message.content.text === item.text : item.attachments.some((media) => media.id !== null && mediaId(message) === media.id)
 }
 

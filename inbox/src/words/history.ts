@@ -28,6 +28,7 @@ const SENTENCES: Record<string, string> = {
 
 interface Told {
   assignee?: { name?: string }
+  emoji?: string | null
   delivery?: { state?: DeliveryState; reason?: { text?: string } | null }
 }
 
@@ -35,14 +36,20 @@ interface Told {
 export function useHistoryWords(): (event: FeedEvent) => string {
   const { t } = useI18n()
   return (event) => {
-    const { assignee, delivery } = event.payload as Told
+    const { assignee, delivery, emoji } = event.payload as Told
     const who = event.actor.name ?? t(`actor.${event.actor.kind}`)
-    return t(SENTENCES[event.kind] ?? 'history.other', {
+    return t(sentenceOf(event), {
       who,
       kind: event.kind,
       assignee: assignee?.name ?? '',
+      emoji: emoji ?? '',
       state: delivery?.state ? t(lookOf(delivery.state).words) : '',
       reason: delivery?.reason?.text ?? '',
     })
   }
+}
+
+function sentenceOf({ kind, payload }: FeedEvent): string {
+  if (kind === 'reacted') return (payload as Told).emoji ? 'history.reacted' : 'history.unreacted'
+  return SENTENCES[kind] ?? 'history.other'
 }

@@ -22,7 +22,7 @@ from trunkline.service.worker import Worker
 
 if TYPE_CHECKING:
     from trunkline.contract import Clock
-    from trunkline.service.accounts import Account
+    from trunkline.service.account import Account
     from trunkline.service.metrics import Metrics
     from trunkline.store import Store
 

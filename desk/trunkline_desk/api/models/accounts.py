@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from trunkline_desk.api.models.house import Account
 from trunkline_desk.api.models.words import Answer, Body, Identifier, Line, Page
 
-__all__ = ["AccountBody", "AccountChange", "AccountDetail", "Connector", "ConnectorPage", "Health"]
+__all__ = ["AccountBody", "AccountChange", "AccountDetail", "Connector", "ConnectorPage", "Health", "Remedy"]
 
 #: The name in /webhooks/{id}; as in the configuration file.
 AccountId = Annotated[
@@ -65,6 +65,14 @@ class AccountChange(Body):
     enabled: bool | None = None
 
 
+class Remedy(Answer):
+    """Something that can be done about it at once."""
+
+    code: str
+    #: What it does, in English.
+    title: str
+
+
 class Health(Answer):
     """What a probe found."""
 
@@ -77,3 +85,5 @@ class Health(Answer):
     #: What to change in the platform's console.
     advice: list[str]
     quota_left: int | None
+    #: To be done with POST /accounts/{id}/remedies/{code}.
+    remedies: list[Remedy]

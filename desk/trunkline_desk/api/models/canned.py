@@ -52,3 +52,5 @@ class CannedReplyChange(Body):
     shortcut: Shortcut | None = None
     title: Line | None = None
     text: Prose | None = None
+    #: True makes it everybody's, false the changer's own; only admins may.
+    shared: bool | None = None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from trunkline.model import DeliveryState
+from trunkline_desk.api.models.composing import NewContent
 from trunkline_desk.api.models.content import Content
 from trunkline_desk.api.models.people import AgentRef
 from trunkline_desk.api.models.words import Answer, Body, Identifier, Page, Prose, Time
@@ -71,6 +72,13 @@ class Placeholder(Answer):
     reason: str
 
 
+class Reaction(Answer):
+    """What somebody thinks of a message; of ours the platform keeps one."""
+
+    emoji: str
+    author: Author
+
+
 class Message(Answer):
     """What was said."""
 
@@ -92,6 +100,8 @@ class Message(Answer):
     deliveries: list[Delivery]
     delivery_state: DeliveryState | None
     retryable: bool
+    #: Those that stand now; told with a message that is read, not in events.
+    reactions: list[Reaction] = Field(default_factory=list)
 
 
 class MessagePage(Page[Message]):
@@ -106,11 +116,12 @@ class NewQuickReply(Body):
 
 
 class NewReply(Body):
-    """What an agent writes: a text, files, or both."""
+    """What an agent writes: files, a text, and one structured content, sent in this order."""
 
     text: Prose | None = Field(default=None, examples=["Good morning! Your parcel left today."])
     attachments: Annotated[list[Identifier], Field(max_length=20)] = Field(default_factory=list)
     quick_replies: Annotated[list[NewQuickReply], Field(max_length=50)] = Field(default_factory=list)
+    content: NewContent | None = None
     reply_to: Identifier | None = None
 
 

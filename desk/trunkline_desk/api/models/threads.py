@@ -74,6 +74,21 @@ class ThreadSummary(Answer):
     round: int
 
 
+class CardLimits(Answer):
+    """The shape of a card; 0 means that there is no such part."""
+
+    title_max: int
+    text_max: int
+    buttons_max: int
+    button_title_max: int
+    button_data_max: int
+    #: Cards side by side.
+    cards_max: int
+    image: bool
+    links: bool
+    unit: Unit
+
+
 class KindLimits(Answer):
     """How one kind of content is carried, and its limits; those that do not apply are left out or null."""
 
@@ -83,6 +98,9 @@ class KindLimits(Answer):
     mimes: list[str] | None = None
     max_bytes: int | None = None
     max_duration_s: int | None = None
+    card: CardLimits | None = None
+    #: What it is carried as at level fallback.
+    becomes: str | None = None
     #: Said to the agent where the level is not full.
     note: str | None = None
 

@@ -35,11 +35,12 @@ from trunkline_desk.threads.rows import not_found
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from trunkline import contract as probed
     from trunkline.contract import ConnectorSpec
-    from trunkline.service.accounts import Account
+    from trunkline.service.account import Account
     from trunkline.service.house import House
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "health_row", "known_account"]
 
 #: Code of a refusal → status.
 _STATUS = {"account_taken": 409, "account_locked": 409, "unknown_account": 404}
@@ -68,10 +69,15 @@ def _is_hosted(spec: ConnectorSpec) -> bool:
 
 async def one(call: Call[None, None]) -> dict[str, Any]:
     """Return one account."""
-    return _detail(call.desk.house, _known(call))
+    return _detail(call.desk.house, known_account(call))
 
 
-def _known(call: Call[Any, Any]) -> Account:
+def known_account(call: Call[Any, Any]) -> Account:
+    """Return the account that the address names.
+
+    Raises:
+        Problem: 404 when there is none.
+    """
     account = call.desk.house.accounts.find(call.path("account_id"))
     if account is None:
         raise not_found("account")
@@ -107,7 +113,7 @@ async def create(call: Call[AccountBody, None]) -> dict[str, Any]:
 
 async def change(call: Call[AccountChange, None]) -> dict[str, Any]:
     """Change title or settings, switch it on or off."""
-    body, account = call.body, _known(call)
+    body, account = call.body, known_account(call)
     spec = account.spec or call.desk.house.registry.connectors.get(account.connector_name)
     if spec is None and body.settings is not None:
         raise Problem(409, "connector_missing", "The plugin of this account is not installed.")
@@ -140,24 +146,29 @@ async def _insist_on_own_key(call: Call[Any, Any], wanted: Wanted, stored: BaseM
         raise _refused(refusal) from None
     trial = await house.accounts.trial(wanted.id, wanted.spec, config)
     others = [one.connector for one in house.accounts.all() if one.id != wanted.id]
-    taken = {other.public_key for other in others if isinstance(other, HostedConnector)}
-    if isinstance(trial, HostedConnector) and trial.public_key in taken:
+    taken = {key for other in others if isinstance(other, HostedConnector) for key in other.terms()}
+    if isinstance(trial, HostedConnector) and not taken.isdisjoint(trial.terms()):
         words = "Another account has this public key; choose another."
         raise Problem(422, "invalid", words, errors=[FieldError("settings.key", words)])
 
 
 async def disable(call: Call[None, None]) -> None:
     """Switch an account off; its history stays."""
-    account_id = _known(call).id
+    account_id = known_account(call).id
     await _write(call, lambda tx: switch_account(tx, account_id, _by(call), on=False))
 
 
 async def probe(call: Call[EmptyBody, None]) -> dict[str, Any]:
     """Ask the platform whether the account works."""
-    account = _known(call)
+    account = known_account(call)
     if account.state == "disabled":
         raise Problem(409, "account_disabled", "This account is switched off; switch it on first.")
     health = await call.desk.house.accounts.probe(account.id)
+    return health_row(health)
+
+
+def health_row(health: probed.Health) -> dict[str, Any]:
+    """Return what a probe found as the API shows it."""
     return {
         "ok": health.state == "connected",
         "state": health.state,
@@ -165,6 +176,7 @@ async def probe(call: Call[EmptyBody, None]) -> dict[str, Any]:
         "title": health.title,
         "advice": health.advice,
         "quota_left": health.quota_left,
+        "remedies": [{"code": one.code, "title": one.title} for one in health.remedies],
     }
 
 

@@ -9,7 +9,7 @@ from trunkline_desk.api.actors import change_of
 from trunkline_desk.api.models.canned import CannedReply, CannedReplyBody, CannedReplyChange, CannedReplyPage
 from trunkline_desk.api.route import Call, Route
 from trunkline_desk.people.roles import Action, may
-from trunkline_desk.threads.canned import add_canned, change_canned, delete_canned, list_canned
+from trunkline_desk.threads.canned import add_canned, change_canned, delete_canned, list_canned, share_canned
 from trunkline_desk.threads.rows import ask
 
 __all__ = ["ROUTES"]
@@ -31,9 +31,17 @@ async def add(call: Call[CannedReplyBody, None]) -> dict[str, Any]:
 
 async def change(call: Call[CannedReplyChange, None]) -> dict[str, Any]:
     """Change one."""
-    values, reply_id = call.body.model_dump(exclude_none=True), call.path("reply_id")
-    shared = _may_share(call)
-    return await call.commit(lambda tx: change_canned(tx, reply_id, change_of(call, "-"), values, shared=shared))
+    values, reply_id = call.body.model_dump(exclude_none=True, exclude={"shared"}), call.path("reply_id")
+    wanted, shared = call.body.shared, _may_share(call)
+    if wanted is not None and not shared:
+        raise Problem(403, "not_allowed", "Only an admin decides who may use a prepared answer.")
+
+    def work(tx: Any) -> dict[str, Any]:
+        if wanted is not None:
+            share_canned(tx, reply_id, change_of(call, "-"), values, everybody=wanted)
+        return change_canned(tx, reply_id, change_of(call, "-"), values, shared=shared)
+
+    return await call.commit(work)
 
 
 async def delete(call: Call[None, None]) -> None:
@@ -77,7 +85,7 @@ ROUTES = (
         summary="Change a prepared answer; everybody's only as an admin.",
         body=CannedReplyChange,
         answer=CannedReply,
-        refusals=((404, "unknown_canned_reply"), (409, "shortcut_taken")),
+        refusals=((404, "unknown_canned_reply"), (409, "shortcut_taken"), (409, "too_many")),
     ),
     Route(
         method="DELETE",

@@ -24,7 +24,7 @@ from trunkline_desk.people.roles import Action
 from trunkline_desk.threads.rows import Id, cursor_of, read_cursor
 
 if TYPE_CHECKING:
-    from trunkline.service.accounts import Account
+    from trunkline.service.account import Account
 
 __all__ = ["ROUTES", "account_row"]
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import select
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from trunkline.contract import Extra
-from trunkline.http.problems import FieldError, Problem
-from trunkline.model import QuickReply
+from trunkline.http.problems import Problem
 from trunkline.service import signals
-from trunkline.service.replies import Draft, ReplyRefused, post_reply, retry_message
-from trunkline.service.snapshots import MessageSnapshot
-from trunkline.store import schema
+from trunkline.service.refusals import ReplyRefused
+from trunkline.service.replies import post_reply, retry_message
 from trunkline_desk.api.actors import author_of, change_of, log_actor
+from trunkline_desk.api.drafts import draft_of, insist_on_own, insist_on_template, problem_of
 from trunkline_desk.api.models.messages import Message, MessagePage, NewReply
 from trunkline_desk.api.models.threads import BeforeQuery
 from trunkline_desk.api.models.words import EmptyBody
@@ -29,7 +26,7 @@ from trunkline_desk.threads.states import take_for_reply
 
 __all__ = ["ROUTES"]
 
-_media = schema.media
+T = TypeVar("T")
 
 
 async def messages(call: Call[None, BeforeQuery]) -> dict[str, Any]:
@@ -41,59 +38,39 @@ async def messages(call: Call[None, BeforeQuery]) -> dict[str, Any]:
     return await ask(call.desk.house.store, read_messages, call.path("thread_id"), position, call.query.limit)
 
 
-async def reply(call: Call[NewReply, None]) -> MessageSnapshot:
+async def reply(call: Call[NewReply, None]) -> Any:
     """Answer; a thread that nobody has becomes the replier's own first."""
-    house, body = call.desk.house, call.body
-    draft = Draft(
-        text=body.text,
-        attachments=tuple(body.attachments),
-        quick_replies=tuple(QuickReply(title=one.title, data=one.data or "") for one in body.quick_replies),
-        reply_to=body.reply_to,
-    )
+    house, draft = call.desk.house, draft_of(call.body)
 
-    def work(tx: Any) -> MessageSnapshot:
-        _insist_on_own(tx, call, body.attachments)
+    def work(tx: Any) -> Any:
+        insist_on_own(tx, draft, call.actor.id)
         take_for_reply(tx, change_of(call))
         message_id = post_reply(
             tx, house, call.path("thread_id"), draft, author=author_of(call), actor=log_actor(call), now=call.now
         )
         return read_message(tx, message_id)
 
-    return await _refusing(call, work)
+    await _refusing(insist_on_template(call, draft))
+    return await _refusing(call.commit(work))
 
 
-def _insist_on_own(tx: Any, call: Call[Any, Any], attachments: Sequence[str]) -> None:
-    """Refuse files that somebody else uploaded, or that belong to a message already."""
-    mine = select(_media.c.id).where(
-        _media.c.id.in_(attachments), _media.c.owner_id == call.actor.id, _media.c.message_id.is_(None)
-    )
-    if attachments and len(tx.execute(mine).all()) < len(set(attachments)):
-        words = "There is no such attachment of yours; upload it first."
-        raise Problem(404, "attachment_not_found", words, errors=[FieldError("attachments", words)])
-    if len(set(attachments)) < len(attachments):
-        words = "An attachment is named twice."
-        raise Problem(422, "invalid", words, errors=[FieldError("attachments", words)])
-
-
-async def retry(call: Call[EmptyBody, None]) -> MessageSnapshot:
+async def retry(call: Call[EmptyBody, None]) -> Any:
     """Send again what failed."""
     house, message_id = call.desk.house, call.path("message_id")
 
-    def work(tx: Any) -> MessageSnapshot:
+    def work(tx: Any) -> Any:
         retry_message(tx, house, message_id, actor=log_actor(call), now=call.now)
         return read_message(tx, message_id)
 
-    return await _refusing(call, work)
+    return await _refusing(call.commit(work))
 
 
-async def _refusing(call: Call[Any, Any], work: Any) -> MessageSnapshot:
-    """Run a write and put its refusals into the words of the API."""
+async def _refusing(work: Awaitable[T]) -> T:
+    """Put the refusals of the core into the words of the API."""
     try:
-        answer: MessageSnapshot = await call.commit(work)
+        return await work
     except ReplyRefused as refusal:
-        errors = [FieldError(refusal.field, str(refusal))] if refusal.field else []
-        raise Problem(refusal.status, refusal.code, str(refusal), errors=errors) from None
-    return answer
+        raise problem_of(refusal) from None
 
 
 async def typing(call: Call[EmptyBody, None]) -> None:
