@@ -20,7 +20,7 @@ async def test_an_account_of_the_configuration_file_is_shown_and_locked(shop: Sh
     await expect(page.get_by_text(words("accounts.lockedLong"))).to_be_visible()
     address = page.get_by_label(words("accounts.webhook"), exact=True)
     await expect(address).to_have_value(f"{shop.address}/webhooks/{ACCOUNT}")
-    await expect(page.get_by_label(words("accounts.titleField"), exact=True)).to_be_disabled()
+    await expect(page.get_by_label(words("accounts.titleField"), exact=True)).not_to_be_editable()
     secret = shop.line.world.channel_secret
     assert secret not in await page.content()
     await expect(screen.button("action.save")).to_have_count(0)

@@ -9,7 +9,7 @@ import json
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from trunkline.log import configure, get_logger
 from trunkline.main import open_house, serve_house
 from trunkline.plugins import Registry, load_registry
 from trunkline.settings import load_settings
+from trunkline.testing.services import MovableClock
 
 if TYPE_CHECKING:
     from trunkline.service.house import House
@@ -34,7 +35,7 @@ _USUAL = "127.0.0.1:8080"
 
 
 class Demo:
-    """A running demo: its address, its house and its simulators by connector name."""
+    """A running demo: its address, its house and its simulators by the name of connector or channel."""
 
     def __init__(
         self, address: str, house: House, simulators: dict[str, Simulator], doors: list[tuple[str, str]]
@@ -64,14 +65,17 @@ async def run_demo(listen: str | None = None, *, script: bool = True) -> AsyncIt
     registry = load_registry(())
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trunkline-demo-")))
-        simulators = await _simulators(registry, stack)
+        clock = MovableClock()
+        platforms = await _simulators(registry, clock, stack)
+        simulators = {name: simulator for name, (_, simulator) in platforms.items()}
         file = folder / "trunkline.toml"
         address = listen if listen and not listen.endswith(":0") else _free_address(listen or _USUAL)
-        file.write_text(_configuration(folder, simulators, address), encoding="utf-8")
-        house = await stack.enter_async_context(open_house(load_settings(file), registry=registry))
+        file.write_text(_configuration(folder, platforms, address), encoding="utf-8")
+        house = await stack.enter_async_context(open_house(load_settings(file), clock=clock, registry=registry))
         house.is_demo = True
+        clock.listeners.append(functools.partial(_jumped, house, stack.enter_context(_Tasks())))
         doors = [door for one in house.applications.values() for door in await one.demonstrate()]
-        phones = [Phone(simulator.title, f"{simulator.url}/") for simulator in simulators.values()]
+        phones = [Phone(_title(registry, name, one), f"{one.url}/") for name, one in simulators.items()]
         inbox = doors[0][1] if doors else "/inbox/"
         add_page = functools.partial(add_demo_page, phones=phones, inbox=inbox)
         address = await stack.enter_async_context(serve_house(house, address, add_routes=add_page))
@@ -83,6 +87,12 @@ async def run_demo(listen: str | None = None, *, script: bool = True) -> AsyncIt
         yield Demo(address, house, simulators, doors)
 
 
+def _title(registry: Registry, name: str, simulator: Simulator) -> str:
+    """Return the channel's title where one class simulates several, else the platform's."""
+    _, channel = registry.channels.get(name, (None, None))
+    return channel.title["en"] if channel is not None and simulator.channels else simulator.title
+
+
 def _free_address(wanted: str) -> str:
     """Return the wanted address with the port it gets, or a free one if it is taken."""
     for listen in (wanted, "127.0.0.1:0"):
@@ -92,18 +102,53 @@ def _free_address(wanted: str) -> str:
     raise StartRefused("No address of this machine can be opened: choose one with --listen.")
 
 
-async def _simulators(registry: Registry, stack: contextlib.AsyncExitStack) -> dict[str, Simulator]:
-    found: dict[str, Simulator] = {}
+class _Tasks(contextlib.AbstractContextManager["_Tasks"]):
+    """Keeps short work alive until it is done."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name="demo-jump")
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    def __exit__(self, *_: object) -> None:
+        for task in self._open:
+            task.cancel()
+
+
+def _jumped(house: House, tasks: _Tasks, seconds: float) -> None:
+    """Somebody moved the clock: what is due now is done now, and nobody is signed out by it."""
+
+    async def catch_up() -> None:
+        for application in house.applications.values():
+            await application.jumped(round(seconds * 1000))
+        house.wake({"*"})
+
+    tasks.begin(catch_up())
+
+
+async def _simulators(
+    registry: Registry, clock: MovableClock, stack: contextlib.AsyncExitStack
+) -> dict[str, tuple[str, Simulator]]:
+    """Start a platform for every channel that has one: (connector, simulator), by the name of connector or channel."""
+    found: dict[str, tuple[str, Simulator]] = {}
     for name, spec in registry.connectors.items():
-        if spec.simulator is not None:
-            module, _, kind = spec.simulator.partition(":")
-            found[name] = await stack.enter_async_context(getattr(import_module(module), kind)())
+        if spec.simulator is None:
+            continue
+        module, _, attribute = spec.simulator.partition(":")
+        kind = getattr(import_module(module), attribute)
+        for channel in kind.channels or (None,):
+            options = {} if channel is None else {"channel": channel}
+            simulator = await stack.enter_async_context(kind(clock=clock, **options))
+            found[channel or name] = (name, simulator)
     return found
 
 
-def _configuration(folder: Path, simulators: dict[str, Simulator], address: str) -> str:
+def _configuration(folder: Path, platforms: dict[str, tuple[str, Simulator]], address: str) -> str:
     """Return the demo's trunkline.toml."""
-    hosts = [simulator.url.partition("//")[2] for simulator in simulators.values()]
+    hosts = [simulator.url.partition("//")[2] for _, simulator in platforms.values()]
     lines = [
         "[server]",
         f"public_url = {json.dumps(f'http://{address}')}",
@@ -114,8 +159,8 @@ def _configuration(folder: Path, simulators: dict[str, Simulator], address: str)
         "[log]",
         'level = "WARNING"',
     ]
-    for name, simulator in simulators.items():
-        lines += ["[[accounts]]", f'id = "demo-{name}"', f'connector = "{name}"', "[accounts.settings]"]
+    for name, (connector, simulator) in platforms.items():
+        lines += ["[[accounts]]", f'id = "demo-{name}"', f'connector = "{connector}"', "[accounts.settings]"]
         lines += [f"{key} = {_toml(value)}" for key, value in simulator.settings().items()]
     return "\n".join(lines) + "\n"
 

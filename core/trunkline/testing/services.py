@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
 
 import httpx2
 from pydantic import BaseModel
 
+from trunkline.clock import SystemClock
 from trunkline.contract import AccessToken, Clock, MediaStream
 from trunkline.errors import Undeliverable
 from trunkline.model import Media
 
-__all__ = ["FakeServices", "HandClock", "MemoryMedia", "MemoryTokens"]
+__all__ = ["FakeServices", "HandClock", "MemoryMedia", "MemoryTokens", "MovableClock"]
+
+#: Loopback needs none, and loading those of the machine costs more than most tests.
+_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
@@ -29,6 +34,22 @@ class HandClock:
 
     def move(self, seconds: float) -> None:
         self._now_ms += round(seconds * 1000)
+
+
+class MovableClock:
+    """Goes on by itself, and can be moved forward; tells `listeners` by how many seconds."""
+
+    def __init__(self) -> None:
+        self._clock, self._ahead_ms = SystemClock(), 0
+        self.listeners: list[Callable[[float], None]] = []
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() + self._ahead_ms
+
+    def move(self, seconds: float) -> None:
+        self._ahead_ms += round(seconds * 1000)
+        for listener in self.listeners:
+            listener(seconds)
 
 
 class MemoryTokens:
@@ -51,6 +72,10 @@ class MemoryTokens:
     async def forget(self, value: str, *, name: str = "access") -> None:
         if (token := self._kept.get(name)) and token.value == value:
             del self._kept[name]
+
+    def values(self) -> list[str]:
+        """Return the tokens that are kept."""
+        return [token.value for token in self._kept.values()]
 
 
 class MemoryMedia:
@@ -94,7 +119,7 @@ class FakeServices(Generic[ConfigT]):
     ) -> None:
         self.account_id, self.channel, self.config = "account-under-test", channel, config
         self.clock: Clock = clock or HandClock()
-        self.http = http or httpx2.AsyncClient(timeout=5, trust_env=False)
+        self.http = http or httpx2.AsyncClient(timeout=5, trust_env=False, verify=_NO_CERTIFICATES)
         self.tokens = MemoryTokens(self.clock)
         self.media = MemoryMedia()
 

@@ -11,6 +11,7 @@ serves the phone page and the same JSON for all of them: the demo and the tests 
     GET  /_sim/live                     server-sent events: {"customer": id} whenever a chat changed
     GET, POST, DELETE /_sim/faults      the fault script
     GET, DELETE       /_sim/journal     every request of the platform's API
+    GET, POST         /_sim/lab…        the clock and outages by hand: see `trunkline.testing.lab`
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from trunkline.clock import SystemClock
 from trunkline.contract import Clock, WebhookRequest
 from trunkline.model import ContentKind, DeliveryState
 from trunkline.testing.faults import Entry, Fault, abort, slowly
+from trunkline.testing.lab import Lab
 from trunkline.testing.phones import Action, Bubble, Customer
 from trunkline.testing.pictures import PICTURES, picture
 
@@ -49,10 +51,14 @@ class Simulator(ABC):
     accent: ClassVar[str] = "#3b5bdb"
     #: Paths whose bodies are credentials: the journal leaves them out.
     secret_paths: ClassVar[tuple[str, ...]] = ()
+    #: The channels that one class can be, given as `channel=`; empty where there is one.
+    channels: ClassVar[tuple[str, ...]] = ()
     #: How a customer sends each kind of content that the platform has, for every kind that a channel receives.
     writes: ClassVar[Mapping[ContentKind, Action]] = {}
     #: Seconds for which a signed request is good, None where the platform signs no time.
     signed_for_s: ClassVar[int | None] = None
+    #: False where the proof is a word that does not cover the body: whoever has it may send anything.
+    signs_body: ClassVar[bool] = True
 
     def __init__(self, *, clock: Clock | None = None, webhook_url: str | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
@@ -135,6 +141,10 @@ class Simulator(ABC):
         headers = {} if after_s is None else {"Retry-After": str(after_s)}
         return Fault(do="answer", status=429, body="{}", headers=headers)
 
+    def shown_path(self, path: str) -> str:
+        """Return a path as the journal shows it: "*" for a credential, where the platform has one there."""
+        return path
+
     # ---------------------------------------------------------------- running
 
     @property
@@ -186,15 +196,22 @@ class Simulator(ABC):
                 params=query,
                 timeout=aiohttp.ClientTimeout(total=10),
             ) as response:
-                await response.read()
+                self.answered(await response.read())
                 return response.status
         return 0
+
+    def answered(self, body: bytes) -> None:  # noqa: B027 - most platforms read nothing there
+        """Heed what a webhook was answered, on platforms where that says something."""
 
     # ---------------------------------------------------------------- faults and the journal
 
     def fail(self, fault: Fault) -> None:
         """Append to the fault script; the first fault that fits a request is used up by it."""
         self._faults.append(fault)
+
+    def forgive(self) -> None:
+        """Forget the faults that did not happen yet."""
+        self._faults.clear()
 
     def requests(self, path: str = "*") -> list[Entry]:
         """Return the journal of the paths that fit a pattern."""
@@ -225,7 +242,7 @@ class Simulator(ABC):
         entry = Entry(
             at_ms=self.clock.now_ms(),
             method=request.method,
-            path=request.path,
+            path=self.shown_path(request.path),
             headers={k.lower(): v for k, v in request.headers.items() if k.lower() != "authorization"},
             body="" if secret else body,
         )
@@ -269,6 +286,7 @@ class Simulator(ABC):
             web.post("/_sim/customers/{id}/send", self._post_action),
             web.get("/_sim/pictures/{name}.jpg", self._get_picture),
             web.get("/_sim/live", self._get_live),
+            *Lab(self).routes(),
             web.get("/_sim/faults", self._get_faults),
             web.post("/_sim/faults", self._post_fault),
             web.delete("/_sim/faults", self._delete_faults),
@@ -343,7 +361,7 @@ class Simulator(ABC):
         return _json({}, status=201)
 
     async def _delete_faults(self, request: web.Request) -> web.Response:
-        self._faults.clear()
+        self.forgive()
         return _json({})
 
     async def _get_journal(self, request: web.Request) -> web.Response:

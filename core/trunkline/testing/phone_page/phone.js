@@ -170,6 +170,52 @@ async function write(event) {
   if (!(await act({ kind: "text", text }))) $("text").value = text;
 }
 
+// ---------------------------------------------------------------- the laboratory
+
+const HOUR = 60;
+const span = (minutes) => [minutes >= HOUR ? `${Math.floor(minutes / HOUR)} h` : "", minutes % HOUR ? `${minutes % HOUR} min` : ""].filter(Boolean).join(" ");
+
+function showLab(lab) {
+  const moment = new Date(lab.now_ms);
+  $("now").dateTime = moment.toISOString();
+  $("now").textContent = moment.toLocaleString("en-GB", { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  $("jumps").hidden = !lab.movable;
+  const choices = lab.outages.map((one) => {
+    const input = make("input", { type: "radio", name: "outage", value: one.name, id: `outage-${one.name}`, checked: one.name === lab.outage ? "" : null });
+    input.addEventListener("change", () => tryOut("lab/outage", { name: one.name }));
+    return make("label", { for: input.id }, input, one.title);
+  });
+  $("outages").replaceChildren($("outages").firstElementChild, ...choices);
+  $("gear").classList.toggle("trouble", lab.outage !== "none");
+}
+
+async function tryOut(path, body) {
+  const problem = $("lab-problem");
+  try {
+    const lab = await ask(path, body);
+    problem.hidden = true;
+    showLab(lab);
+    soon();
+  } catch (error) {
+    problem.textContent = error.message;
+    problem.hidden = false;
+  }
+}
+
+function equipLab() {
+  const tell = () => { $("by").textContent = span(Number($("jump").value)); };
+  tell();
+  $("jump").addEventListener("input", tell);
+  $("go").addEventListener("click", () => tryOut("lab/clock", { seconds: Number($("jump").value) * 60 }));
+  $("tokens").addEventListener("click", () => tryOut("lab/tokens", {}));
+  $("gear").addEventListener("click", () => {
+    $("lab").hidden = !$("lab").hidden;
+    $("gear").setAttribute("aria-expanded", String(!$("lab").hidden));
+    if (!$("lab").hidden) tryOut("lab");
+  });
+  return ask("lab").then(showLab);
+}
+
 // ---------------------------------------------------------------- live
 
 let pending = null;
@@ -203,6 +249,7 @@ async function start() {
     $("newcomer").reset();
     open(id);
   });
+  equipLab();
   new EventSource("/_sim/live").addEventListener("message", soon);
   state.people = await ask("customers");
   const wanted = decodeURIComponent(location.hash.slice(1));
