@@ -26,8 +26,9 @@ from trunkline.http.webhooks import MAX_BODY, Webhooks
 from trunkline.log import get_logger
 from trunkline.model import Actor, ActorKind
 from trunkline.plugins import Registry, load_registry
+from trunkline.service.account import Account
 from trunkline.service.account_watch import AccountRefresh, AccountWatch
-from trunkline.service.accounts import Account, Accounts, check_accounts
+from trunkline.service.accounts import Accounts, check_accounts
 from trunkline.service.applications import Consumer
 from trunkline.service.feed import Feed
 from trunkline.service.house import House
@@ -193,6 +194,7 @@ def _workers(house: House, web_client: Any) -> list[Any]:
         AccountRefresh(house),
         Indexer(house.store, house.clock),
         Forgetting(house.store, house.clock, house.settings.retention),
+        *(_hosted("pusher").workers(house) if _is_hosting(house.registry) else ()),
         *consumers,
     ]
 

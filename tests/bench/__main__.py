@@ -20,6 +20,7 @@ from rich.table import Table
 
 from tests.bench.agents import Agents
 from tests.bench.archive import archive_figures
+from tests.bench.connectors import connector_figures
 from tests.bench.databases import postgres_url
 from tests.bench.load import Load
 from tests.bench.outbox import outbox_rate
@@ -147,6 +148,7 @@ async def main() -> None:
         seconds, memory = await start_figures()
         console.print(f"trunkline serve: ready in {seconds:.2f} s, {memory:.0f} MiB idle")
         console.print(await outbox_rate())
+        console.print(await connector_figures())
         console.print(await screen_figures())
         await archive_figures(asked.messages, console)
 

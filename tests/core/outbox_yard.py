@@ -41,7 +41,7 @@ from trunkline.model import (
     Text,
     new_id,
 )
-from trunkline.service.accounts import Account
+from trunkline.service.account import Account
 from trunkline.service.house import House
 from trunkline.service.outbox import Outbox
 from trunkline.service.replies import Draft, post_reply, retry_message

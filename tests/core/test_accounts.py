@@ -322,7 +322,7 @@ async def test_a_probe_that_fails_is_an_answer_in_words(
 
 
 async def test_a_probe_that_hangs_ends(world: World, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trunkline.service.accounts.PROBE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("trunkline.service.account.PROBE_TIMEOUT_S", 0.01)
     body = "async def probe(self):\n        import asyncio; await asyncio.Event().wait()"
     shelf.install_connector("shop", ("async def probe(self):", body))
     health = await (await world.load(ONE)).probe("one")
@@ -346,6 +346,25 @@ async def test_a_state_set_in_a_transaction_that_fails_is_not_remembered(world: 
     assert await world.store.writer.write(lambda tx: accounts.set_state(tx, "one", "sign_in_needed", "Refused."))
     assert (one.state, one.reason) == ("sign_in_needed", "Refused.")
     assert not await world.store.writer.write(lambda tx: accounts.set_state(tx, "one", "sign_in_needed", "Refused."))
+
+
+@pytest.mark.parametrize(
+    ("rule", "receives", "state"),
+    [
+        ("Effective(capabilities=Capabilities(receives={}, sends={}))", 0, "connecting"),
+        ("Effective(capabilities=can if context.account_id == 'one' else None)", 1, "connecting"),
+        ("can.nothing_of_the_kind", 1, "failing"),
+    ],
+)
+async def test_what_a_channel_can_do_follows_the_settings_of_the_account(
+    rule: str, receives: int, state: str, world: World, shelf: Shelf
+) -> None:
+    adjusted = f"capabilities=CAPABILITIES, adjust=lambda can, context: {rule}"
+    imported = "from trunkline.contract import Effective\nCAPABILITIES = "
+    shelf.install_connector("shop", ("capabilities=CAPABILITIES", adjusted), ("CAPABILITIES = ", imported))
+    one = (await world.load(ONE)).get("one")
+    assert one is not None
+    assert (len(one.capabilities.receives), one.state) == (receives, state)
 
 
 async def test_a_change_by_another_process_is_taken_over(world: World, shelf: Shelf) -> None:

@@ -188,6 +188,36 @@ async def test_a_recall_leaves_a_tombstone_without_the_text(desk: Desk) -> None:
     assert payload["message"]["recalled_at"] is not None
 
 
+async def test_nothing_of_a_recalled_message_is_left_anywhere(desk: Desk) -> None:
+    secret = "my card number is 4111"
+    await desk.take(says(secret, key="taken-back"))
+    await desk.take(MessageEdited(
+        dedupe_key="edit", at_ms=NOON + 5000, thread_key="mei", contact=Address(external_id="mei"),
+        external_id="taken-back", content=Text(text=f"{secret} 1111"),
+    ))  # fmt: skip
+    await desk.take(says("thanks", quotes="taken-back"), says("and hello"))
+    recall = MessageRecalled(
+        dedupe_key="recall", at_ms=NOON + 9000, thread_key="mei", contact=Address(external_id="mei"),
+        external_id="taken-back",
+    )  # fmt: skip
+    await desk.take(recall)
+    for name in (name for name in schema.metadata.tables if not name.startswith("search_")):
+        assert "card number" not in str([tuple(row) for row in await desk.rows(name)]), name
+    assert "and hello" in str([tuple(row) for row in await desk.rows("event")])
+    assert [row.state for row in await desk.rows("raw_request")].count("redacted") == 1
+
+
+async def test_a_list_shows_that_its_last_line_was_taken_back(desk: Desk) -> None:
+    await desk.take(says("sorry", key="taken-back"))
+    recall = MessageRecalled(
+        dedupe_key="recall", at_ms=NOON + 9000, thread_key="mei", contact=Address(external_id="mei"),
+        external_id="taken-back",
+    )  # fmt: skip
+    await desk.take(recall)
+    (thread,) = await desk.rows("thread")
+    assert msgspec.json.decode(thread.preview) == {"author": "contact", "type": "unsupported", "text": ""}
+
+
 async def test_a_recall_in_the_same_request_as_its_message_works(desk: Desk) -> None:
     original = says("oops")
     recall = MessageRecalled(

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
 from tests.core.conftest import NOON, HandClock
-from trunkline.service.accounts import Account
+from trunkline.service.account import Account
 from trunkline.service.metrics import Metrics
 from trunkline.store import Store, schema
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
+import httpx2
 import pytest
 from sqlalchemy import select
 
@@ -30,7 +31,7 @@ from trunkline.contract import (
 )
 from trunkline.errors import BodyUnreadable, SignInNeeded, TryLater
 from trunkline.model import Address, Text, new_id
-from trunkline.service.accounts import Account
+from trunkline.service.account import Account
 from trunkline.service.arrivals import AccountFacts, Arrival
 from trunkline.service.house import House
 from trunkline.service.intake import Intake
@@ -214,7 +215,7 @@ async def test_another_takes_over_from_one_that_died_and_its_late_page_is_droppe
 
 async def test_a_failure_waits_longer_each_time_and_loses_nothing(world: World, clock: HandClock) -> None:
     platform = Desk("a", "b")
-    platform.trouble = [TryLater("Busy."), TimeoutError(), TryLater("Busy.", after_s=60)]
+    platform.trouble = [TryLater("Busy."), httpx2.ConnectError("Gone."), TryLater("Busy.", after_s=60)]
     puller = await world.open(platform)
     for pause in (0, 5, 10, 60):
         before = len(platform.asked)

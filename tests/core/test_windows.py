@@ -129,6 +129,20 @@ async def test_a_window_that_was_over_opens_anew(yard: Yard) -> None:
     assert await known(yard) == {"one": (2 * MINUTE, 1)}
 
 
+async def test_an_act_closes_what_names_it_until_another_opens_it_anew(yard: Yard) -> None:
+    fans = Window(name="fans", opened_by=frozenset({Act.MESSAGE, Act.FOLLOW}), lasts_s=60, budget=5,
+                  closed_by=frozenset({Act.UNFOLLOW}))  # fmt: skip
+    await yard.account(Platform())
+    thread = await yard.thread()
+    await yard.act(thread, (fans,), Act.UNFOLLOW)
+    assert await known(yard) == {}
+    await yard.act(thread, (fans, DAY))
+    await yard.act(thread, (fans, DAY), Act.UNFOLLOW)
+    assert await known(yard) == {"fans": (0, 0), "day": (86_400_000, None)}
+    await yard.act(thread, (fans, DAY), Act.FOLLOW)
+    assert await known(yard) == {"fans": (MINUTE, 5), "day": (86_400_000, None)}
+
+
 async def test_a_reply_after_the_window_is_kept_and_never_sent(yard: Yard) -> None:
     shop = Platform()
     await yard.account(shop, capabilities(windows=(DAY,)))

@@ -29,14 +29,15 @@ from trunkline.model import new_id
 from trunkline.service.arrivals import AccountFacts, Arrival
 
 if TYPE_CHECKING:
-    from trunkline.service.accounts import Account
+    from trunkline.service.account import Account
     from trunkline.service.house import House
 
 __all__ = ["Webhooks"]
 
 log = get_logger("webhooks")
 
-MAX_BODY = 1024 * 1024
+#: The most that any channel may declare; what one declares is its own limit.
+MAX_BODY = 4 * 1024 * 1024
 _MAX_DEPTH = 100
 _NOT_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[^][{}]')
 _encode = msgspec.json.Encoder().encode
@@ -91,7 +92,7 @@ class Webhooks:
             method=request.method,
             query=request.query if request.query_string else _NO_QUERY,
             headers=request.headers,
-            body=await _read(request),
+            body=await _read(request, account.capabilities.receiving.max_body),
             remote=self._source(request),
         )
         connector = account.connector
@@ -168,11 +169,15 @@ class Webhooks:
         return response
 
 
-async def _read(request: web.Request) -> bytes:
+async def _read(request: web.Request, most: int) -> bytes:
+    """Read a body; one that does not tell its length is known to be too large only then."""
     try:
-        return await request.read()
+        body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise BodyRefused("The body is too large.", code="body_too_large", status=413) from None
+    if len(body) > most:
+        raise BodyRefused("The body is too large.", code="body_too_large", status=413)
+    return body
 
 
 def _parsed(connector: Any, body: Any) -> tuple[Sequence[Item], str | None]:
