@@ -233,6 +233,25 @@ async def test_no_more_than_the_declared_rate_is_sent(yard: Yard) -> None:
     assert len(shop.calls) == 50
 
 
+async def test_one_recipient_gets_no_more_than_their_rate_and_holds_up_nobody(yard: Yard) -> None:
+    shop = Platform()
+    rates = (Rate(limit=2, per_s=60, scope="recipient"), Rate(limit=100))
+    await yard.account(shop, capabilities(rates=rates, concurrency=100))
+    busy, calm = await yard.thread(), await yard.thread()
+    await yard.post(busy, *(f"busy {number}" for number in range(5)))
+    await yard.post(calm, "calm")
+    await yard.settle()
+    assert sorted(shop.texts) == ["busy 0", "busy 1", "calm"]
+    assert set(await yard.states()) == {"sent", "queued"}
+    yard.clock.advance(seconds=29)
+    await yard.settle()
+    assert len(shop.calls) == 3
+    for _ in range(3):
+        yard.clock.advance(seconds=31)
+        await yard.settle()
+    assert [text for text in shop.texts if text != "calm"] == [f"busy {number}" for number in range(5)]
+
+
 async def test_an_account_out_of_breath_says_when_to_look_again(yard: Yard) -> None:
     await yard.account(Platform(), capabilities(rates=(Rate(limit=1, per_s=4),)))
     for number in range(2):

@@ -59,6 +59,8 @@ class AccountPlan(msgspec.Struct, frozen=True):
     credentials: bool = False
     #: True when sending without a credential costs quota.
     quota: bool = False
+    #: Threads whose customer gets nothing more for now: until when.
+    held: Mapping[str, int] = {}
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -147,6 +149,7 @@ _TAKE = Prepared(
         updated_at=bindparam("now"),
     )
 )
+_DELAY = Prepared(update(schema.delivery).where(_d.id == bindparam("delivery")).values(due_at=bindparam("due")))
 _credential = schema.reply_credential.c
 _CREDENTIAL = (
     select(_credential.id, _credential.value, _credential.expires_at, _credential.single_use, _credential.cost)
@@ -224,7 +227,7 @@ def _claim_of(  # noqa: PLR0917 - one call site, above
         return
     quota_blocked = brake.quota_blocked_until is not None and brake.quota_blocked_until > now
     count = 0
-    for row in rows:
+    for row in _not_held(tx, rows, plan, taken):
         found = _take(tx, row, plan, now, quota_blocked=quota_blocked)
         if found is not None:
             count += 1
@@ -234,6 +237,17 @@ def _claim_of(  # noqa: PLR0917 - one call site, above
     if len(rows) < room:  # else those under way wake us when they end
         for (due_at,) in tx.run(_NEXT, {"account": account_id, "now": now}):
             taken.look_at(due_at)
+
+
+def _not_held(tx: Transaction, rows: list[Any], plan: AccountPlan, taken: Taken) -> Iterator[Any]:
+    """Put off what goes to recipients who get nothing more for now, and yield the rest."""
+    for row in rows:
+        until = plan.held.get(row.thread_id)
+        if until is None:
+            yield row
+        else:
+            tx.run(_DELAY, {"delivery": row.id, "due": until})
+            taken.look_at(until)
 
 
 def _probe(account_id: str, now: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from trunkline.log import get_logger
 from trunkline.model import new_id
 from trunkline.service.outbox.claims import AccountPlan, Claim, claim
 from trunkline.service.outbox.leases import abandon_leases, release
-from trunkline.service.outbox.rates import Allowance
+from trunkline.service.outbox.rates import Allowance, Recipients
 from trunkline.service.outbox.results import Result, record
 from trunkline.service.outbox.schedule import UNCERTAIN_MS
 from trunkline.service.platform_http import classify
@@ -50,6 +50,7 @@ class Outbox(Worker):
         self._worker = new_id()
         self._in_flight: dict[str, int] = {}
         self._allowances: dict[str, Allowance] = {}
+        self._recipients: dict[str, Recipients] = {}
         self._known: dict[str, Account] = {}
 
     async def start(self) -> None:
@@ -81,6 +82,7 @@ class Outbox(Worker):
         for one in taken.claims:
             self._count(one.account_id, 1)
             self._allowances[one.account_id].take(1)
+            self._recipients[one.account_id].take(one.thread_id)
             self.spawn(self._send(one))
         taken.look_at(due_at)
         return taken.due_at
@@ -95,7 +97,11 @@ class Outbox(Worker):
                 capabilities = account.capabilities
                 sending = capabilities.sending
                 plans[account.id] = AccountPlan(
-                    room, capabilities.windows, sending.reply_credentials, sending.cost.value == "quota"
+                    room,
+                    capabilities.windows,
+                    sending.reply_credentials,
+                    sending.cost.value == "quota",
+                    self._recipients[account.id].held(),
                 )
             elif account.id in self._allowances:
                 waits.append(self._allowances[account.id].wait_ms())
@@ -109,6 +115,7 @@ class Outbox(Worker):
         sending = account.capabilities.sending
         if account.id not in self._allowances:
             self._allowances[account.id] = Allowance(sending.rates, self.clock)
+            self._recipients[account.id] = Recipients(sending.rates, self.clock)
         free = sending.concurrency - self._in_flight.get(account.id, 0)
         available = self._allowances[account.id].available()
         return free if available is None else min(free, available)
