@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+import structlog
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytest_plugins = ["tests.requirement_table"]
 
@@ -34,6 +36,18 @@ def pytest_configure(config: pytest.Config) -> None:
     run = _asked_for()
     config.stash[RUN] = run
     settings.load_profile(run)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command that was tried in this process sets logging up for all of it; the next test shall not notice."""
+    config, root = structlog.get_config(), logging.getLogger()
+    level = root.level
+    yield
+    structlog.configure(**config)
+    root.setLevel(level)
+    for handler in [one for one in root.handlers if type(one) is logging.StreamHandler]:
+        root.removeHandler(handler)
 
 
 RUN: pytest.StashKey[str] = pytest.StashKey()

@@ -63,6 +63,9 @@ TOKEN_CALLS: list[tuple[str, str, Any]] = [
     ("POST", "/context", {"views": []}),
     ("POST", "/uploads", {"name": "a", "size": 1, "mime": "text/plain"}),
     ("PUT", "/uploads/up_x", b"x"),
+    ("GET", "/submissions/form", None),
+    ("GET", "/submissions", None),
+    ("POST", "/submissions", {"client_id": str(uuid.uuid4()), "form_version": "x", "values": {}}),
 ]
 
 

@@ -69,7 +69,8 @@ def moved_to(tx: Transaction, account_id: str, *, new: Address, old: Address, no
     known = _known(tx, account_id, (old.external_id, *old.aliases))
     if not known:
         return
-    ids = (*known, old.external_id, *old.aliases, *new.aliases, new.external_id)
+    # Whoever is known under the new address already stays who they are.
+    ids = (new.external_id, *new.aliases, *known, old.external_id, *old.aliases)
     join_ids(tx, account_id, Address(external_id=ids[0], name=new.name, aliases=ids[1:]), now)
     after = _known(tx, account_id, (new.external_id,))[new.external_id][0]
     for before, _, _ in known.values():
