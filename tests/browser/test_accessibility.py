@@ -95,7 +95,7 @@ async def test_an_open_thread_with_everything_in_it(shop: Shop, enter: Enter, th
     await screen.page.get_by_text(words("composer.note"), exact=True).click()
     await check(screen, "note")
     await screen.page.get_by_role("button", name=words("history.title")).click()
-    await expect(screen.page.locator(".history .event").first).to_be_visible()
+    await expect(screen.page.locator(".side .event").first).to_be_visible()
     await check(screen, "history")
     await screen.page.keyboard.press("h")
     await picture.click()

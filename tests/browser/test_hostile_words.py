@@ -103,7 +103,7 @@ async def test_hostile_answers_notes_and_quick_replies_are_words(shop: Shop, ent
     await screen.open_thread("Mei")
     await screen.sees("Hello", *PAYLOADS)
     await screen.page.keyboard.press("h")
-    await expect(screen.page.locator(".history .event").first).to_be_visible()
+    await expect(screen.page.locator(".side .event").first).to_be_visible()
     assert await screen.verdict() == []
 
 
