@@ -220,6 +220,7 @@ async def test_a_mini_program_speaks_json_and_has_two_messages_for_who_only_look
         assert file.size == (640, 480)
     for number in range(5):
         await mini.sends(thread, text=f"Answer {number}")
+    mini.later(120)  # what looking in gave is over by then
     sixth = await mini.until_state(await mini.reply(thread["id"], "One too many"), "suppressed")
     assert sixth["deliveries"][0]["reason"]["code"] == "budget_spent"
     assert mini.heard(mei)[0].text == "How can we help?"
