@@ -84,7 +84,7 @@ class Branch(Shop, Generic[Platform]):
     async def sends(self, thread: Json, **what: Any) -> Json:
         """Send something as an agent and return it once it is sent."""
         posted = dict(await self.ada.post(f"/threads/{thread['id']}/messages", what))
-        return await self.until_state(posted, "sent", turn=lambda: self.later(30))
+        return await self.until_state(posted, "sent", turn=lambda: self.later(0))
 
     async def file_of(self, message: Json) -> bytes:
         """Return the bytes of a stored file as an agent downloads it."""
