@@ -17,7 +17,10 @@ BUTTONS = st.lists(
 )
 CARDS = st.fixed_dictionaries({"title": SHORT}, optional={"text": SHORT, "buttons": BUTTONS})
 TEXTS = st.one_of(
-    SHORT, st.builds(lambda word, times: ((word.strip() + " ") * times)[:20_000], SHORT, st.sampled_from([1, 400, 1200, 3000]))
+    SHORT,
+    st.builds(
+        lambda word, times: ((word.strip() + " ") * times)[:20_000], SHORT, st.sampled_from([1, 400, 1200, 3000])
+    ),
 )
 CONTENTS = st.one_of(
     CARDS.map(lambda card: {"type": "card", **card}),
