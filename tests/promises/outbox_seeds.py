@@ -93,9 +93,10 @@ def _claim_all(_value: str) -> None:
 
 
 def _known(outbox: Any, account: Any) -> bool:
-    from trunkline.service.outbox.rates import Allowance
+    from trunkline.service.outbox.rates import Allowance, Recipients
 
     outbox._allowances.setdefault(account.id, Allowance((), outbox.clock))
+    outbox._recipients.setdefault(account.id, Recipients((), outbox.clock))
     return account.connector is not None
 
 
