@@ -32,15 +32,11 @@ TABLE: list[tuple[int, str, list[str], bool, dict[str, Any] | None]] = [
 ROWS = {row["channel"]: row for row in matrix(load_registry(()).connectors.values())}
 
 
-@pytest.mark.requirement("000-21")
 def test_the_table_has_ten_rows_in_their_order_and_the_others_after_them() -> None:
     assert [row["channel"] for row in ROWS.values() if row["serial"]] == [code for _, code, *_ in TABLE]
     assert [row["serial"] for row in ROWS.values()][: len(TABLE)] == list(range(1, 11))
 
 
-@pytest.mark.requirement(
-    "000-11", "000-12", "000-13", "000-14", "000-15", "000-16", "000-17", "000-18", "000-19", "000-20"
-)
 @pytest.mark.parametrize(("serial", "channel", "modes", "replies", "limit"), TABLE)
 def test_each_channel_takes_what_was_agreed(
     serial: int, channel: str, modes: list[str], replies: bool, limit: dict[str, Any] | None
@@ -59,7 +55,6 @@ def test_each_channel_takes_what_was_agreed(
     }
 
 
-@pytest.mark.requirement("000-46")
 @pytest.mark.parametrize("channel", ["line", "whatsapp", "instagram"])
 def test_channels_outside_the_table_take_no_forms(channel: str) -> None:
     row = ROWS[channel]
