@@ -35,6 +35,7 @@ from trunkline.service.account import Account
 from trunkline.service.arrivals import AccountFacts, Arrival
 from trunkline.service.house import House
 from trunkline.service.intake import Intake
+from trunkline.service.pull_cursors import Progress
 from trunkline.service.puller import PULLED, Puller
 from trunkline.store import Store, schema
 
@@ -192,6 +193,24 @@ async def test_two_processes_never_pull_one_scope_at_once(world: World) -> None:
     await asyncio.gather(first.settle(), second.settle())
     assert [request.cursor for request in platform.asked] == [None, "2"]
     assert await world.texts() == ["a", "b", "c"]
+
+
+async def test_what_another_process_pulled_while_one_looked_is_not_pulled_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = Desk("a", "b", "c")
+    first = await world.open(platform)
+    second = world.worker()
+
+    async def as_it_was(account_id: str) -> dict[str, Progress]:
+        return {}
+
+    await first.settle()
+    monkeypatch.setattr(second, "_known", as_it_was)
+    await second.step()
+    monkeypatch.undo()
+    await second.settle()
+    assert [request.cursor for request in platform.asked] == [None, "2"]
 
 
 async def test_another_takes_over_from_one_that_died_and_its_late_page_is_dropped(

@@ -34,6 +34,10 @@ class Progress(msgspec.Struct, omit_defaults=True):
     failures: int = 0
     not_before: int = 0
 
+    def due_at(self, every_ms: int) -> int:
+        """When the next run may begin, in ms since the epoch: at once where somebody asked for one."""
+        return max(self.not_before, 0 if self.asked > self.done else self.at + every_ms)
+
 
 decode = msgspec.json.Decoder(Progress).decode
 

@@ -84,9 +84,9 @@ class Puller(Worker):
             scopes.setdefault(scope, Progress())
         next_at = self.clock.now_ms() + every_ms
         for scope, progress in scopes.items():
-            due = max(progress.not_before, 0 if progress.asked > progress.done else progress.at + every_ms)
+            due = progress.due_at(every_ms)
             if due <= self.clock.now_ms():
-                await self._begin(account, scope)
+                await self._begin(account, scope, every_ms)
             else:
                 next_at = min(next_at, due)
         return next_at
@@ -98,21 +98,23 @@ class Puller(Worker):
             rows = (await connection.execute(query)).fetchall()
         return {row.name.removeprefix(prefix): decode(row.position) for row in rows}
 
-    async def _begin(self, account: Account, scope: str) -> None:
+    async def _begin(self, account: Account, scope: str, every_ms: int) -> None:
         name = cursor_name(account.id, scope)
         if name in self._running or self.stopping:
             return
-        task = await self._house.store.writer.write(lambda tx: self._lease(tx, account, scope))
+        task = await self._house.store.writer.write(lambda tx: self._lease(tx, account, scope, every_ms))
         if task is not None:
             self._running.add(name)
             self.spawn(self._run_scope(task))
 
-    def _lease(self, tx: Transaction, account: Account, scope: str) -> _Task | None:
-        """Take the lease of a scope, None while another process has it."""
+    def _lease(self, tx: Transaction, account: Account, scope: str, every_ms: int) -> _Task | None:
+        """Take the lease of a scope, None while another process has it or if one has just ended its run."""
         name, now = cursor_name(account.id, scope), self.clock.now_ms()
         tx.insert_new(schema.cursor, [(name, encode(Progress()))], ("name", "position"), ("name",))
         row = tx.execute(select(schema.cursor).where(_c.name == name).with_for_update(skip_locked=True)).one_or_none()
         if row is None or ((row.lease_until or 0) > now and row.owner != self._me):
+            return None
+        if decode(row.position).due_at(every_ms) > now:
             return None
         fence = int(row.fence) + 1
         values = {"owner": self._me, "lease_until": now + _LEASE_MS, "fence": fence}
