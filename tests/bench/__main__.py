@@ -27,6 +27,7 @@ from tests.bench.outbox import outbox_rate
 from tests.bench.payloads import line_requests, whatsapp_requests
 from tests.bench.screens import screen_figures
 from tests.bench.servers import Peer, Server, Trunkline
+from trunkline import log
 
 _WARM = 600
 
@@ -99,13 +100,27 @@ async def measure(scenario: Scenario, count: int, figures: Figures) -> None:
             figures.live_ms.append((await agents.results())["p99_ms"])
 
 
-async def start_figures() -> tuple[float, float]:
-    """Return seconds until `trunkline serve` answers, and its idle memory in MiB."""
+async def start_figures() -> AsyncIterator[str]:
+    """Yield how long `trunkline serve` takes until it answers, and what it takes when idle."""
+    with tempfile.TemporaryDirectory(prefix="trunkline-bench-") as name:
+        folder = Path(name)
+        database = f"sqlite:///{folder}/one.db"
+        yield await _started("one account, the first start: the database is made", Trunkline(database))
+        yield await _started("one account", Trunkline(database))
+        async with contextlib.AsyncExitStack() as stack:
+            clock = HandClock(round(time.time() * 1000))
+            platforms = await start_simulators(load_registry(()), clock, stack)
+            words = f"{len(platforms)} accounts, one of every channel"
+            await _started(words, Everything(folder, platforms))
+            yield await _started(words, Everything(folder, platforms))
+
+
+async def _started(words: str, server: Server) -> str:
     began = time.perf_counter()
-    async with Trunkline() as server:
-        seconds = time.perf_counter() - began
+    async with server:
+        seconds, cpu_s = time.perf_counter() - began, server.cpu_s
         await asyncio.sleep(2)
-        return seconds, server.memory_mib
+        return f"trunkline serve, {words}: ready in {seconds:.2f} s ({cpu_s:.2f} s CPU), {server.memory_mib:.0f} MiB idle"
 
 
 def show(console: Console, found: dict[str, Figures]) -> None:
@@ -133,6 +148,8 @@ async def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000, help="in the store of the last scenario")
     parser.add_argument("--only", nargs="*", default=[], help="parts of the scenarios' names")
     asked = parser.parse_args()
+    # As in the server's processes: what nobody reads must not be measured.
+    log.configure(level="ERROR")
     console = Console()
     chosen = [one for one in scenarios() if not asked.only or any(part in one.name for part in ["bare", *asked.only])]
     found = {scenario.name: Figures() for scenario in chosen}
@@ -145,8 +162,8 @@ async def main() -> None:
                 progress.advance(task)
     show(console, found)
     if not asked.only:
-        seconds, memory = await start_figures()
-        console.print(f"trunkline serve: ready in {seconds:.2f} s, {memory:.0f} MiB idle")
+        async for line in start_figures():
+            console.print(line)
         console.print(await outbox_rate())
         console.print(await connector_figures())
         console.print(await screen_figures())

@@ -11,7 +11,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,6 +32,8 @@ __all__ = ["MOST_BYTES", "MOST_FRAMES", "Hub", "Line"]
 
 log = get_logger("hosted")
 
+Place = TypeVar("Place")
+
 MOST_FRAMES = 256
 MOST_BYTES = 512 * 1024
 #: Events read at once: a page of the longest messages is two megabytes.
@@ -48,6 +50,8 @@ class Line:
         #: The newest event that was handed on.
         self.seq = cursor
         self.threads: frozenset[str] = frozenset()
+        #: Threads that came into being while the visitor's threads were read.
+        self._joined: set[str] = set()
         self._queue: deque[LogRow | bytes] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
@@ -75,6 +79,11 @@ class Line:
         self._queue.append(what)
         self._bytes += size
         self._filled.set()
+
+    def join(self, thread_id: str) -> None:
+        """Hear of a thread that has just come into being from its first event on."""
+        self._joined.add(thread_id)
+        self._hub.attach(self, self.threads | {thread_id})
 
     def look_again(self) -> None:
         """Read the log once more before going on."""
@@ -143,10 +152,20 @@ class Line:
 
     async def _listen(self) -> int:
         """Listen to all threads of the visitor; returns the event up to which the log is to be read."""
+        self._joined.clear()
         async with self._hub.house.store.read() as connection:
             rows = await threads_of(connection, self.holder)
-        self._hub.attach(self, frozenset(row.id for row in rows))
+        self._hub.attach(self, frozenset(self._joined.union(row.id for row in rows)))
         return self._hub.house.feed.last_seq
+
+
+def _drop(lines: dict[Place, set[Line]], place: Place, line: Line) -> None:
+    """Take a line out of an index, and its place with the last one."""
+    found = lines.get(place)
+    if found is not None:
+        found.discard(line)
+        if not found:
+            del lines[place]
 
 
 def _size(what: LogRow | bytes) -> int:
@@ -162,6 +181,8 @@ class _Created(msgspec.Struct):
     """What of the event `created` tells whom it may concern."""
 
     thread: _Thread
+    #: The customer's id on the account; events of earlier versions have none.
+    address: str | None = None
 
 
 _created = msgspec.json.Decoder(_Created).decode
@@ -174,6 +195,8 @@ class Hub:
         self.house = house
         self._lines: set[Line] = set()
         self._by_thread: dict[str, set[Line]] = {}
+        #: (account, address of the visitor) → their lines.
+        self._by_visitor: dict[tuple[str, str], set[Line]] = {}
         self._stops: list[Callable[[], None]] = []
         self._learning: set[asyncio.Task[None]] = set()
         self._repairing: asyncio.Task[None] | None = None
@@ -204,6 +227,7 @@ class Hub:
         """Return a new line that listens from now on and will read from `cursor`."""
         line = Line(self, holder, cursor)
         self._lines.add(line)
+        self._by_visitor.setdefault((holder.account_id, holder.address), set()).add(line)
         return line
 
     def attach(self, line: Line, threads: frozenset[str]) -> None:
@@ -218,6 +242,7 @@ class Hub:
     def forget(self, line: Line) -> None:
         """Send nothing more to a line."""
         self._lines.discard(line)
+        _drop(self._by_visitor, (line.holder.account_id, line.holder.address), line)
         self._detach(line)
 
     def lines_of(self, thread_id: str | None) -> Sequence[Line]:
@@ -229,30 +254,38 @@ class Hub:
         """Everybody who listens."""
         return list(self._lines)
 
+    def _lines_at(self, account_id: str, address: str) -> Sequence[Line]:
+        return list(self._by_visitor.get((account_id, address), ()))
+
     def _detach(self, line: Line) -> None:
         for thread_id in line.threads:
-            listeners = self._by_thread.get(thread_id)
-            if listeners is not None:
-                listeners.discard(line)
-                if not listeners:
-                    del self._by_thread[thread_id]
+            _drop(self._by_thread, thread_id, line)
         line.threads = frozenset()
 
     def _handed_out(self, rows: Sequence[LogRow]) -> None:
         for row in rows:
-            for line in self.lines_of(row.thread_id):
-                line.push(row)
             if row.kind == "created":
                 self._greet(row)
-            elif row.kind == "identity_linked":
+            for line in self.lines_of(row.thread_id):
+                line.push(row)
+            if row.kind == "identity_linked":
                 self._relink(row)
 
     def _greet(self, row: LogRow) -> None:
-        """A thread came into being: its visitor may be listening already, if anybody of that account does."""
+        """A thread came into being: its visitor may be listening already."""
         if row.thread_id is None or row.thread_id in self._by_thread:
             return
-        if _created(row.payload).thread.account_id in {line.holder.account_id for line in self._lines}:
-            task = asyncio.create_task(self._learn(row.thread_id), name="hosted-learn")
+        created = _created(row.payload)
+        if created.address is None:
+            self._ask(row.thread_id, created.thread.account_id)
+            return
+        for line in self._lines_at(created.thread.account_id, created.address):
+            line.join(row.thread_id)
+
+    def _ask(self, thread_id: str, account_id: str) -> None:
+        """Look in the database for the visitor of a thread, if anybody of that account listens."""
+        if account_id in {account for account, _ in self._by_visitor}:
+            task = asyncio.create_task(self._learn(thread_id), name="hosted-learn")
             self._learning.add(task)
             task.add_done_callback(self._learning.discard)
 
@@ -264,17 +297,14 @@ class Hub:
         except (SQLAlchemyError, OSError) as error:
             log.warning("hosted.learn_failed", error=type(error).__name__)
             return
-        for line in self.lines:
-            if found == (line.holder.account_id, line.holder.address):
-                line.look_again()
+        for line in self._lines_at(*(found or ("", ""))):
+            line.look_again()
 
     def _relink(self, row: LogRow) -> None:
         """Threads changed hands: cursors of the visitor who got them are over."""
         payload = msgspec.json.decode(row.payload)
-        gainer = (payload.get("account_id"), payload.get("other"))
-        for line in self.lines:
-            if (line.holder.account_id, line.holder.address) == gainer:
-                line.end("reset")
+        for line in self._lines_at(payload.get("account_id"), payload.get("other")):
+            line.end("reset")
 
     def _told(self, moment: Moment) -> None:
         if moment.kind == SHOWN and self.on_moment is not None:

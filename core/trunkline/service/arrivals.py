@@ -11,13 +11,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import bindparam, update
 
 from trunkline.contract import ThreadItem, Unknown
 from trunkline.model import Address, new_id
 from trunkline.service.aliases import join_ids, thread_keys_elsewhere
 from trunkline.service.thread_state import AccountFacts, Person, ThreadState
-from trunkline.store import Lookup, Prepared, schema
+from trunkline.store import Lookup, Rewrite, schema
 
 if TYPE_CHECKING:
     from trunkline.contract import Item
@@ -97,23 +96,17 @@ _FIND_THREADS = Lookup(
 )
 _FIND_PEOPLE = Lookup([_i[name] for name in _IDENTITY[1:]], scope=_i.account_id, key=_i.external_id)
 
-_SAVE_THREAD = Prepared(
-    update(schema.thread)
-    .where(schema.thread.c.id == bindparam("thread"))
-    .values(
-        {
-            name: bindparam(name, type_=schema.thread.c[name].type)
-            for name in (
-                "last_position",
-                "last_message_at",
-                "last_inbound_at",
-                "first_unanswered_at",
-                "unread",
-                "preview",
-                "channel",
-            )
-        }
-    )
+_SAVE_THREAD = Rewrite(
+    schema.thread,
+    (
+        "last_position",
+        "last_message_at",
+        "last_inbound_at",
+        "first_unanswered_at",
+        "unread",
+        "preview",
+        "channel",
+    ),
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -219,7 +212,7 @@ class WorkingSet:
         tx.insert(schema.message, self.messages, MESSAGE_COLUMNS)
         tx.insert(schema.reply_credential, self.credentials, CREDENTIAL_COLUMNS)
         tx.insert(schema.media, self.media, MEDIA_COLUMNS)
-        tx.run_many(_SAVE_THREAD, [_thread_values(thread) for thread in self._changed.values()])
+        tx.rewrite(_SAVE_THREAD, [_thread_values(self._changed[key]) for key in sorted(self._changed)])
         if self.media:
             tx.wake("media")
 
@@ -265,8 +258,9 @@ class WorkingSet:
             rows.append((*key, new_id(), person.contact_id, person.identity_id, None, "new", 1, *_FRESH, self.now))
         new = self.tx.insert_new(schema.thread, rows, _NEW_THREAD, ("id",))
         self._read_threads(missing)
-        for key in missing:
-            self._threads[key].is_new = (self._threads[key].id,) in new
+        for key, (_, address) in missing.items():
+            thread = self._threads[key]
+            thread.is_new, thread.address = (thread.id,) in new, address.external_id
 
     def _read_threads(self, wanted: dict[tuple[str, str], tuple[AccountFacts, Address]]) -> None:
         for account_id, keys in _by_account(wanted):
@@ -340,14 +334,15 @@ MEDIA_COLUMNS = (
 )
 
 
-def _thread_values(thread: ThreadState) -> dict[str, Any]:
-    return {
-        "thread": thread.id,
-        "last_position": thread.last_position,
-        "last_message_at": thread.last_message_at,
-        "last_inbound_at": thread.last_inbound_at,
-        "first_unanswered_at": thread.first_unanswered_at,
-        "unread": thread.unread,
-        "preview": None if thread.preview is None else _encode(thread.preview).decode(),
-        "channel": thread.channel,
-    }
+def _thread_values(thread: ThreadState) -> tuple[Any, ...]:
+    """Return the id and the values of `_SAVE_THREAD`."""
+    return (
+        thread.id,
+        thread.last_position,
+        thread.last_message_at,
+        thread.last_inbound_at,
+        thread.first_unanswered_at,
+        thread.unread,
+        None if thread.preview is None else _encode(thread.preview).decode(),
+        thread.channel,
+    )

@@ -55,7 +55,8 @@ def begin(work: WorkingSet, thread: ThreadState) -> None:
         thread.is_new = False
         thread.last_message_at = thread.last_message_at or work.now
         actor = Actor(ActorKind.CONTACT, thread.contact_id, thread.contact_name)
-        work.tx.append("created", actor=actor, at=work.now, payload={"thread": thread.snapshot()}, thread_id=thread.id)
+        payload = {"thread": thread.snapshot(), "address": thread.address}
+        work.tx.append("created", actor=actor, at=work.now, payload=payload, thread_id=thread.id)
         work.touch(thread)
 
 

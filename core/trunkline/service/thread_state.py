@@ -61,6 +61,8 @@ class ThreadState(msgspec.Struct, kw_only=True):
     unread: int
     preview: Preview | msgspec.Raw | None
     is_new: bool = False
+    #: The contact's id on the account; only of a new thread.
+    address: str | None = None
     #: Window name → (expires_at, remaining) as far as this group opened it.
     windows: dict[str, tuple[int | None, int | None]] = {}
 

@@ -125,7 +125,12 @@ class Worker(ABC):
         if wait_s <= 0:
             await asyncio.sleep(0)
             return
-        await _within(self._woken, wait_s)
+        # A timer that wakes is cheaper than a time-out that cancels, and every commit may wake a few workers.
+        alarm = asyncio.get_running_loop().call_later(wait_s, self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            alarm.cancel()
 
     async def _pause(self, error: Exception) -> None:
         """Wait after a failure, longer each time; only a stop ends the wait early."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import errors as pg
-from sqlalchemy import Connection, Engine, create_engine, func, make_url, select, text
+from sqlalchemy import Connection, Engine, Text, bindparam, create_engine, event, func, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -18,6 +19,9 @@ from trunkline.log import get_logger
 from trunkline.store import schema
 from trunkline.store.notices import NOTICE_CHANNEL, Notices, connected
 from trunkline.store.prepared import Prepared
+
+if TYPE_CHECKING:
+    from trunkline.store.transaction import Transaction
 
 __all__ = ["LOG_CHANNEL", "PostgresBackend"]
 
@@ -31,7 +35,8 @@ _LOG_LOCK = 0x7472756E6B
 #: How long a writer may stand still in a transaction: a process that was stopped must not keep the log locked.
 _IDLE = "-c idle_in_transaction_session_timeout=10000"
 
-_LOCK = Prepared(select(func.pg_advisory_xact_lock(_LOG_LOCK)))
+_TURN = Prepared(select(func.pg_advisory_xact_lock(_LOG_LOCK)), answered=False)
+_NOTIFY = Prepared(select(func.pg_notify(LOG_CHANNEL, bindparam("payload", type_=Text))), answered=False)
 _MAX = Prepared(select(func.coalesce(func.max(schema.event.c.seq), 0)))
 _TRANSIENT = (pg.SerializationFailure, pg.DeadlockDetected)
 #: Class of the error → (code, words).
@@ -49,18 +54,23 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error], str, str], ...] = (
 class PostgresBackend:
     """The writer's side of PostgreSQL, and the engine for readers."""
 
+    #: Rows are locked as they are touched.
+    begin = "BEGIN"
+
     def __init__(self, url: str, *, statement_timeout_ms: int = 30_000, lock_timeout_ms: int = 5000) -> None:
         self.url: URL = make_url(url).set(drivername="postgresql+psycopg")
         self._options = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
 
     def engine(self) -> Engine:
         """Return a read-write engine for the writer and for migrations."""
-        return create_engine(
+        engine = create_engine(
             self.url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
             connect_args={"options": f"{self._options} {_IDLE}", "connect_timeout": 10, "prepare_threshold": 2},
         )
+        event.listen(engine, "connect", _keep_statements)
+        return engine
 
     def readers(self) -> AsyncEngine:
         """Return the engine of the readers; their transactions are read-only."""
@@ -80,22 +90,14 @@ class PostgresBackend:
         """Open this process's read-write connection."""
         return self.engine().connect()
 
-    def begin(self, connection: Connection) -> None:
-        """Begin; rows are locked as they are touched."""
-        _driver(connection).execute("BEGIN")
-
-    def first_seq(self, connection: Connection) -> int:
+    def first_seq(self, tx: Transaction) -> int:
         """Wait for the turn to append, which ends with the commit, and return the next number."""
-        with psycopg.RawCursor(_driver(connection)) as cursor:
-            for statement in (_LOCK, _MAX):
-                sql, order, constants = statement.on(connection.dialect)
-                row = cursor.execute(sql.encode(), [constants[name] for name in order]).fetchone()
-        return int(str(row[0])) + 1 if row else 1
+        tx.run(_TURN)
+        return int(tx.run(_MAX)[0][0]) + 1
 
-    def notify(self, connection: Connection, last_seq: int, wakes: set[str]) -> None:
+    def notify(self, tx: Transaction, last_seq: int, wakes: set[str]) -> None:
         """Send one notification for the whole group."""
-        payload = f"{last_seq} {','.join(sorted(wakes))}"
-        connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": LOG_CHANNEL, "payload": payload})
+        tx.run(_NOTIFY, {"payload": f"{last_seq} {','.join(sorted(wakes))}"})
 
     def notices(self) -> Notices:
         """Return what sends notices outside of any commit."""
@@ -141,7 +143,6 @@ def _cause(error: Exception) -> BaseException:
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
-def _driver(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - this backend opened it
-    return driver
+def _keep_statements(connection: psycopg.Connection[tuple[object, ...]], _record: object) -> None:
+    """Let there be a prepared statement per table and number of rows, and room for the rest."""
+    connection.prepared_max = 512

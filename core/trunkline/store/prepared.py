@@ -11,28 +11,36 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, column, select, tuple_, update, values
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Dialect, FromClause, Table
     from sqlalchemy.sql import ClauseElement
 
-__all__ = ["Lookup", "Prepared", "copy_rows", "insert_new", "insert_rows", "select_by_keys"]
+__all__ = ["Lookup", "Prepared", "Rewrite", "insert_new", "insert_rows", "select_by_keys"]
 
 
 class Prepared:
-    """A statement with named parameters, compiled at its first use on each dialect."""
+    """A statement with named parameters, compiled at its first use on each dialect.
 
-    def __init__(self, statement: ClauseElement) -> None:
+    `answered=False` says that nobody reads its rows, though it has some.
+    """
+
+    def __init__(self, statement: ClauseElement, *, answered: bool = True) -> None:
         self._statement = statement
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+        self.returns_rows = answered and _returns_rows(statement)
 
     def on(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         """Return the SQL, the order of its parameters, and the values of those that are constants."""
         if dialect.name not in self._compiled:
             self._compiled[dialect.name] = _compile(self._statement, dialect)
         return self._compiled[dialect.name]
+
+
+def _returns_rows(statement: ClauseElement) -> bool:
+    return bool(getattr(statement, "is_select", False) or getattr(statement, "returning_column_descriptions", ()))
 
 
 def _positional(dialect: Dialect) -> Dialect:
@@ -64,18 +72,15 @@ def _arrange(table: Table, columns: tuple[str, ...]) -> Arrange:
     return itemgetter(*order)
 
 
-@lru_cache(maxsize=256)
-def insert_rows(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[str, Arrange]:
-    """Return `INSERT INTO table (…) VALUES (…)` for executemany."""
-    statement = _insert(table, dialect).values({name: bindparam(name) for name in columns})
-    return _compile(statement, dialect)[0], _arrange(table, columns)
+@lru_cache(maxsize=512)
+def insert_rows(table: Table, columns: tuple[str, ...], count: int, dialect: Dialect) -> tuple[str, Arrange]:
+    """Return an insert of `count` rows in one statement.
 
-
-@lru_cache(maxsize=256)
-def copy_rows(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
-    """Return PostgreSQL's `COPY table (…) FROM STDIN`."""
-    quote = dialect.identifier_preparer
-    return f"COPY {quote.format_table(table)} ({', '.join(map(quote.quote, columns))}) FROM STDIN"
+    `executemany` would let go of Python's lock, and wait for it, once per row: on a busy loop that is what a commit
+    would spend its time with.
+    """
+    rows: list[dict[str, Any]] = [{name: bindparam(f"{name}_{row}") for name in columns} for row in range(count)]
+    return _compile(_insert(table, dialect).values(rows), dialect)[0], _arrange(table, columns)
 
 
 @lru_cache(maxsize=256)
@@ -111,6 +116,28 @@ class Lookup:
             statement = self._statement.where(self._key.in_(wanted)).with_for_update(of=self._table)
             found = self._compiled[dialect.name, count] = _compile(statement, dialect)[0]
         return found
+
+
+class Rewrite:
+    """Gives many rows of a table, found by their `id`, their own new values of some columns in one statement."""
+
+    def __init__(self, table: Table, columns: Sequence[str]) -> None:
+        self._table, self._names = table, ("id", *columns)
+        self._compiled: dict[tuple[str, int], str] = {}
+
+    def on(self, dialect: Dialect, count: int) -> str:
+        """Return the SQL for `count` rows; its parameters are, row by row, the id and the columns."""
+        found = self._compiled.get((dialect.name, count))
+        if found is None:
+            found = self._compiled[dialect.name, count] = _compile(self._statement(count), dialect)[0]
+        return found
+
+    def _statement(self, count: int) -> ClauseElement:
+        types = {name: self._table.c[name].type for name in self._names}
+        rows = [tuple(bindparam(f"{name}_{row}", type_=type_) for name, type_ in types.items()) for row in range(count)]
+        changed = values(*(column(name, type_) for name, type_ in types.items()), name="changed").data(rows).cte()
+        wanted = {name: changed.c[name] for name in self._names[1:]}
+        return update(self._table).where(self._table.c.id == changed.c.id).values(wanted)
 
 
 @lru_cache(maxsize=256)

@@ -8,14 +8,18 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from trunkline.errors import StartRefused, StoreUnavailable
+from trunkline.store import schema
+from trunkline.store.prepared import Prepared
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+
+    from trunkline.store.transaction import Transaction
 
 __all__ = ["FileLock", "SqliteBackend", "has_wal_reset_bug"]
 
@@ -35,6 +39,10 @@ _UNAVAILABLE = {
     "SQLITE_CORRUPT": ("database_corrupt", "The database file is damaged."),
     "SQLITE_NOTADB": ("database_corrupt", "The database file is no database."),
 }
+
+_MAX = Prepared(select(func.coalesce(func.max(schema.event.c.seq), 0)))
+#: Statements the writer keeps prepared: one per table and number of rows, and room for the rest.
+_STATEMENTS = 512
 
 
 def has_wal_reset_bug(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
@@ -80,14 +88,21 @@ class FileLock:
 class SqliteBackend:
     """The writer's side of SQLite, and the engines for readers."""
 
+    #: Takes the right to write at once, waiting at most the busy time-out.
+    begin = "BEGIN IMMEDIATE"
+
     def __init__(self, path: Path, *, synchronous: str = "FULL", busy_timeout_ms: int = 5000) -> None:
         self.path = path
         self._synchronous, self._busy_timeout_ms = synchronous, busy_timeout_ms
-        self._next_seq: int | None = None
 
     def engine(self) -> Engine:
         """Return a read-write engine: for the writer and for migrations, never for anybody else."""
-        engine = create_engine(f"sqlite:///{self.path}", poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        engine = create_engine(
+            f"sqlite:///{self.path}",
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"cached_statements": _STATEMENTS},
+        )
         event.listen(engine, "connect", self._prepare_writer)
         return engine
 
@@ -104,19 +119,13 @@ class SqliteBackend:
 
     def connect(self) -> Connection:
         """Open the one read-write connection."""
-        self._next_seq = None
         return self.engine().connect()
 
-    def begin(self, connection: Connection) -> None:
-        """Take the write lock at once, waiting at most the busy time-out."""
-        _driver(connection).execute("BEGIN IMMEDIATE")
-
-    def first_seq(self, connection: Connection) -> int:
+    def first_seq(self, tx: Transaction) -> int:
         """Return the next number; nobody else appends because nobody else writes."""
-        row = _driver(connection).execute("SELECT max(seq) FROM event").fetchone()
-        return int((row[0] or 0) + 1)
+        return int(tx.run(_MAX)[0][0]) + 1
 
-    def notify(self, connection: Connection, last_seq: int, wakes: set[str]) -> None:
+    def notify(self, tx: Transaction, last_seq: int, wakes: set[str]) -> None:
         """Tell nobody: there is one process."""
 
     def is_transient(self, error: Exception) -> bool:
@@ -152,9 +161,3 @@ def _prepare_reader(connection: Any, _record: Any) -> None:
     for pragma in ("query_only=ON", "busy_timeout=5000", "cache_size=-16384"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - this backend opened it
-    return driver

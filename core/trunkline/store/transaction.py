@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from trunkline.model import Actor
 from trunkline.store import schema
-from trunkline.store.prepared import Lookup, Prepared, copy_rows, insert_new, insert_rows, select_by_keys
+from trunkline.store.prepared import Lookup, Prepared, Rewrite, insert_new, insert_rows, select_by_keys
+from trunkline.store.statements import statements_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Connection, CursorResult, Executable, Table
@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 #: Rows handed to one statement at most; keeps SQLite's variable limit far away.
 _CHUNK = 256
+#: The same where rows have many columns.
+_WIDE_CHUNK = 32
 
 
 class LogRow(msgspec.Struct, frozen=True):
@@ -46,7 +48,8 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.dialect = connection.dialect
-        self._cursor = _cursors(connection)
+        self._statements = statements_of(connection)
+        self._conflict: type[Exception] = self.dialect.loaded_dbapi.IntegrityError
         #: Events appended so far: (at, kind, thread_id, actor_kind, actor_id, actor_name, payload).
         self.appended: list[tuple[Any, ...]] = []
         #: Names of background workers to wake after the commit.
@@ -54,34 +57,29 @@ class Transaction:
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run a SQLAlchemy Core statement; for everything that is not hot."""
+        self._statements.settle()
         return self._connection.execute(statement, parameters)
 
     def run(self, prepared: Prepared, parameters: dict[str, Any] | None = None) -> list[Any]:
-        """Run a prepared statement on the driver's own cursor and return its rows as tuples."""
+        """Run a prepared statement past SQLAlchemy and return its rows as tuples, none if it returns none."""
         sql, order, constants = prepared.on(self.dialect)
         values = constants | (parameters or {})
-        cursor = self._cursor()
-        try:
-            cursor.execute(sql, [values[name] for name in order])
-            return cursor.fetchall() if cursor.description else []
-        finally:
-            cursor.close()
+        arranged = [values[name] for name in order]
+        if prepared.returns_rows:
+            return self._statements.rows(sql, arranged)
+        self._statements.put(sql, arranged)
+        return []
 
     def run_many(self, prepared: Prepared, parameters: Sequence[dict[str, Any]]) -> None:
         """Run a prepared statement once per row of parameters."""
-        if not parameters:
-            return
-        sql, order, constants = prepared.on(self.dialect)
-        rows = [constants | row for row in parameters] if constants else parameters
-        self._many(sql, [[row[name] for name in order] for row in rows])
+        for row in parameters:
+            self.run(prepared, row)
 
     def insert(self, table: Table, rows: Sequence[tuple[Any, ...]], columns: tuple[str, ...]) -> None:
         """Insert plain rows; the fastest way in."""
-        if rows and self.dialect.name == "postgresql":
-            self._copy(copy_rows(table, columns, self.dialect), rows)
-        elif rows:
-            sql, arrange = insert_rows(table, columns, self.dialect)
-            self._many(sql, list(map(arrange, rows)))
+        for chunk in _chunks(rows, _WIDE_CHUNK):
+            sql, arrange = insert_rows(table, columns, len(chunk), self.dialect)
+            self._statements.put(sql, [value for row in chunk for value in arrange(row)])
 
     def insert_new(
         self, table: Table, rows: Sequence[tuple[Any, ...]], columns: tuple[str, ...], key: tuple[str, ...]
@@ -89,9 +87,29 @@ class Transaction:
         """Insert the rows that do not exist yet and return the `key` columns of those that were new."""
         found: set[tuple[Any, ...]] = set()
         for chunk in _chunks(rows):
+            if self._all_are_new(table, chunk, columns):
+                places = [columns.index(name) for name in key]
+                found.update(tuple(row[place] for place in places) for row in chunk)
+                continue
             sql, arrange = insert_new(table, columns, key, len(chunk), self.dialect)
-            found.update(map(tuple, self._rows(sql, [value for row in chunk for value in arrange(row)])))
+            values = [value for row in chunk for value in arrange(row)]
+            found.update(map(tuple, self._statements.rows(sql, values)))
         return found
+
+    def _all_are_new(self, table: Table, rows: Sequence[tuple[Any, ...]], columns: tuple[str, ...]) -> bool:
+        """Insert all of several rows, or none because one exists; PostgreSQL's transaction would not survive it.
+
+        SQLite takes back a statement that fails. Most often none fails, and then nothing has to be returned: every
+        returned row is a step of its own, for which this thread has to wait for Python's lock.
+        """
+        if len(rows) == 1 or self.dialect.name == "postgresql":
+            return False
+        sql, arrange = insert_rows(table, columns, len(rows), self.dialect)
+        try:
+            self._statements.put(sql, [value for row in rows for value in arrange(row)])
+        except self._conflict:
+            return False
+        return True
 
     def select(
         self, table: Table, key: tuple[Column[Any], ...], keys: Iterable[tuple[Any, ...]], columns: tuple[str, ...]
@@ -100,15 +118,20 @@ class Transaction:
         found: list[tuple[Any, ...]] = []
         for chunk in _chunks(sorted(keys)):
             sql = select_by_keys(table, key, columns, len(chunk), self.dialect)
-            found.extend(self._rows(sql, [value for row in chunk for value in row]))
+            found.extend(self._statements.rows(sql, [value for row in chunk for value in row]))
         return found
 
     def look_up(self, lookup: Lookup, scope: Any, keys: Iterable[Any]) -> list[tuple[Any, ...]]:
         """Return the rows of `lookup` with this scope and one of these keys; they stay locked to the end."""
         found: list[tuple[Any, ...]] = []
         for chunk in _chunks(sorted(keys)):
-            found.extend(self._rows(lookup.on(self.dialect, len(chunk)), [scope, *chunk]))
+            found.extend(self._statements.rows(lookup.on(self.dialect, len(chunk)), [scope, *chunk]))
         return found
+
+    def rewrite(self, rewrite: Rewrite, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Give rows their new values: (id, values of the columns of `rewrite`), no id twice."""
+        for chunk in _chunks(rows, _WIDE_CHUNK):
+            self._statements.put(rewrite.on(self.dialect, len(chunk)), [value for row in chunk for value in row])
 
     def append(self, kind: str, *, actor: Actor, at: int, payload: Any, thread_id: str | None = None) -> None:
         """Append one event to the log; it gets its number when the group commits."""
@@ -125,52 +148,26 @@ class Transaction:
         self.insert(schema.event, rows, _EVENT)
         return [LogRow(*row) for row in rows]
 
-    def _copy(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        cursor = self._cursor()
-        try:
-            with cursor.copy(sql) as copy:
-                for row in rows:
-                    copy.write_row(row)
-        finally:
-            cursor.close()
+    def say(self, words: str) -> None:
+        """Give one word of transaction control. Called by the writer alone."""
+        self._statements.put(words)
 
-    def _many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        cursor = self._cursor()
-        try:
-            cursor.executemany(sql, rows)
-        finally:
-            cursor.close()
+    def settle(self) -> None:
+        """Return when everything was done that was said; raises what went wrong. Called by the writer alone."""
+        self._statements.settle()
 
-    def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        cursor = self._cursor()
-        try:
-            cursor.execute(sql, values)
-            rows: list[Any] = cursor.fetchall()
-            return rows
-        finally:
-            cursor.close()
-
-
-def _cursors(connection: Connection) -> Callable[[], Any]:
-    """Return what makes cursors of the driver that take SQL as the database itself reads it.
-
-    psycopg's usual cursor takes `%s` and reads every statement for them; with more than 50 parameters each time anew.
-    """
-    driver = connection.connection.driver_connection
-    if connection.dialect.name == "postgresql":
-        from psycopg import RawCursor  # noqa: PLC0415 - SQLite's users need not load this driver
-
-        return partial(RawCursor, driver)
-    return driver.cursor  # type: ignore[union-attr,no-any-return] # the same
+    def drop(self) -> None:
+        """Forget what was not yet done. Called by the writer alone."""
+        self._statements.drop()
 
 
 _EVENT = ("seq", "at", "kind", "thread_id", "actor_kind", "actor_id", "actor_name", "payload")
 
 
-def _chunks(rows: Sequence[T]) -> Iterable[Sequence[T]]:
+def _chunks(rows: Sequence[T], most: int = _CHUNK) -> Iterable[Sequence[T]]:
     """Cut into pieces whose lengths are powers of two, so that few statements are ever compiled."""
     start, left = 0, len(rows)
     while left:
-        size = min(_CHUNK, 1 << (left.bit_length() - 1))
+        size = min(most, 1 << (left.bit_length() - 1))
         yield rows[start : start + size]
         start, left = start + size, left - size

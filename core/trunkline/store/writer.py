@@ -38,15 +38,14 @@ class Backend(Protocol):
         """Open the one read-write connection, in autocommit mode: the writer says BEGIN and COMMIT itself."""
         ...
 
-    def begin(self, connection: Connection) -> None:
-        """Begin a transaction that holds the right to write."""
-        ...
+    #: The word that begins a transaction which holds the right to write.
+    begin: str
 
-    def first_seq(self, connection: Connection) -> int:
+    def first_seq(self, tx: Transaction) -> int:
         """Return the number of the next event; from here to the commit nobody else appends."""
         ...
 
-    def notify(self, connection: Connection, last_seq: int, wakes: set[str]) -> None:
+    def notify(self, tx: Transaction, last_seq: int, wakes: set[str]) -> None:
         """Tell other processes, at the commit, that the log grew and which workers have something to do."""
         ...
 
@@ -234,35 +233,36 @@ class Writer:
     def _attempt(self, group: list[_Write], *, guarded: bool) -> tuple[list[LogRow], set[str]]:
         if self._connection is None:
             self._connection = self._backend.connect()
-        connection = self._connection
-        self._backend.begin(connection)
-        tx = Transaction(connection)
+        tx = Transaction(self._connection)
+        tx.say(self._backend.begin)
         for batch in _batches(group, alone=guarded):
             if guarded:
                 self._guard(tx, batch)
             else:
                 _perform(tx, batch)
-        rows = tx.write_log(self._backend.first_seq(connection)) if tx.appended else []
+        rows = tx.write_log(self._backend.first_seq(tx)) if tx.appended else []
         if rows or tx.wakes:
-            self._backend.notify(connection, rows[-1].seq if rows else 0, tx.wakes)
-        _say(connection, "COMMIT")
+            self._backend.notify(tx, rows[-1].seq if rows else 0, tx.wakes)
+        tx.say("COMMIT")
+        tx.settle()
         self.committed_at = monotonic()
         return rows, tx.wakes
 
     def _guard(self, tx: Transaction, batch: list[_Write]) -> None:
         """Run one write under a savepoint; its failure is its own."""
-        assert self._connection is not None  # noqa: S101 - set by `_attempt`
-        connection, mark = self._connection, len(tx.appended)
-        _say(connection, "SAVEPOINT one")
+        mark = len(tx.appended)
+        tx.say("SAVEPOINT one")
         try:
             _perform(tx, batch)
+            tx.settle()
         except Exception as error:
             if self._backend.unavailable(error) is not None or self._backend.is_transient(error):
                 raise
-            _say(connection, "ROLLBACK TO one")
+            tx.drop()
+            tx.say("ROLLBACK TO one")
             del tx.appended[mark:]
             batch[0].failed = error
-        _say(connection, "RELEASE one")
+        tx.say("RELEASE one")
 
     def _rollback(self) -> None:
         if self._connection is None:
