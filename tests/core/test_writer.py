@@ -47,6 +47,37 @@ async def test_writes_that_wait_together_share_one_commit(any_store: Store) -> N
     assert len(commits) < 40
 
 
+async def test_writes_of_turns_that_follow_each_other_share_one_commit(any_store: Store) -> None:
+    commits: list[int] = []
+    any_store.writer.listen(lambda rows, _wakes: commits.append(len(rows)))
+
+    async def late(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await any_store.writer.write(beat(f"n{turns}"))
+
+    await asyncio.gather(*(late(turns) for turns in range(6)))
+    assert commits == [6]
+
+
+async def test_nobody_waits_for_ever_for_writes_that_keep_coming(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[int] = []
+    flush = store.writer._flush
+
+    def counted() -> None:
+        groups.append(len(store.writer._pending))
+        flush()
+
+    monkeypatch.setattr(store.writer, "_flush", counted)
+    writes = []
+    for number in range(40):
+        writes.append(asyncio.ensure_future(store.writer.write(beat(f"n{number}"))))
+        await asyncio.sleep(0)
+    await asyncio.gather(*writes)
+    assert sum(groups) == 40
+    assert max(groups) < 20
+
+
 async def test_a_failed_write_spares_its_neighbours_and_leaves_nothing(any_store: Store) -> None:
     def bad(tx: Transaction) -> None:
         tx.execute(schema.heartbeat.insert().values(name="bad", at=1))
