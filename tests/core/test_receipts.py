@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tests.core.outbox_yard import Platform, Yard, capabilities, reason_of, yes
-from trunkline.contract import Accepted, EchoReceived, Idempotency, ReceiptReceived
-from trunkline.errors import PlatformAnswer
+from trunkline.contract import Accepted, Act, EchoReceived, Idempotency, ReceiptReceived, Window
+from trunkline.errors import PlatformAnswer, Uncertain
 from trunkline.model import Address, DeliveryState, Text
 from trunkline.service.receipts import apply_receipt, reconcile_echo
 from trunkline.store import schema
@@ -115,6 +115,64 @@ async def test_a_late_failure_is_told_with_the_platforms_words_and_may_be_sent_a
         "platform_text": "More than 24 hours",
         "platform_code": "131047",
     }
+
+
+WINDOW = Window(name="day", opened_by=frozenset({Act.MESSAGE}), lasts_s=24 * 3600, budget=5)
+
+
+async def sent_in_a_window(yard: Yard) -> str:
+    """Send one message within an open window and return the thread."""
+    await yard.account(Platform(), capabilities(windows=(WINDOW,)))
+    thread = await yard.thread()
+    await yard.act(thread, (WINDOW,))
+    await yard.post(thread, "Hello")
+    return thread
+
+
+async def left_of_the_window(yard: Yard) -> tuple[bool, int | None]:
+    """Return whether the window is still open, and its budget."""
+    (row,) = await yard.rows(schema.window)
+    return row.expires_at > yard.clock.now, row.remaining
+
+
+@pytest.mark.parametrize(("code", "left"), [("window_closed", (False, 4)), ("budget_spent", (True, 0))])
+async def test_a_late_failure_puts_the_window_right(yard: Yard, code: str, left: tuple[bool, int]) -> None:
+    thread = await sent_in_a_window(yard)
+    await yard.settle()
+    assert await left_of_the_window(yard) == (True, 4)
+    await receive(yard, FAILED, window_code=code)
+    assert await left_of_the_window(yard) == left
+    await yard.post(thread, "And now?")
+    assert [reason_of(row)["code"] for row in await yard.rows()] == ["failed_late", code]
+
+
+@pytest.mark.parametrize(("code", "left"), [("window_closed", (False, 4)), ("budget_spent", (True, 0))])
+async def test_so_does_one_that_came_before_our_own_answer(yard: Yard, code: str, left: tuple[bool, int]) -> None:
+    await sent_in_a_window(yard)
+    await receive(yard, FAILED, window_code=code)
+    await yard.settle()
+    assert await left_of_the_window(yard) == left
+
+
+@pytest.mark.parametrize("code", ["window_closed", "budget_spent"])
+async def test_a_late_failure_says_nothing_of_a_window_that_was_opened_since(yard: Yard, code: str) -> None:
+    thread = await sent_in_a_window(yard)
+    await yard.settle()
+    yard.clock.advance(seconds=60)
+    await yard.act(thread, (WINDOW,))
+    await receive(yard, FAILED, window_code=code)
+    assert await left_of_the_window(yard) == (True, 5)
+
+
+async def test_a_receipt_by_our_own_field_teaches_us_the_platforms_id(yard: Yard) -> None:
+    shop = Platform(Uncertain())
+    await yard.account(shop, capabilities(Idempotency.CORRELATION))
+    await yard.post(await yard.thread(), "Hello")
+    await yard.settle()
+    await receive(yard, SENT, "p-9", correlation=shop.calls[0].delivery_id)
+    assert [row.external_id for row in await yard.rows(schema.message)] == ["p-9"]
+    await receive(yard, READ, "p-9")
+    assert await yard.states() == ["read"]
 
 
 async def test_a_receipt_of_a_stranger_changes_nothing(yard: Yard) -> None:

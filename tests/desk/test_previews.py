@@ -118,10 +118,10 @@ async def test_it_tells_parts_loss_window_and_quota_before_anything_is_sent(desk
     await ada.post(f"/accounts/{FAIR}/probe")
     people = {"type": "contacts", "people": [{"name": "Bo"}]}
     found = await ada.post(f"/threads/{thread}/preview", {"text": "word " * 50, "content": people})
-    assert [(one["message"], len(one["parts"])) for one in found["requests"]] == [(1, 2), (1, 1), (2, 1)]
-    assert (found["level"], found["requests"][2]["notes"]) == ("fallback", ["Contacts go out as text."])
+    assert [(one["message"], len(one["parts"])) for one in found["requests"]] == [(1, 2), (2, 2)]
+    assert (found["level"], found["requests"][1]["notes"]) == ("fallback", ["Contacts go out as text."])
     assert {one["cost"] for one in found["requests"]} == {"quota"}
-    assert (found["quota_before"], found["quota_after"]) == (7, 4)
+    assert (found["quota_before"], found["quota_after"]) == (7, 5)
     window = found["window"]
     assert (window["open"], window["before"], window["after"], window["afterwards"]) == (True, 5, 1, "template")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from trunkline.contract import Channel, ConnectorSpec, hookimpl
+from trunkline.contract import Channel, ConnectorSpec, built_by, hookimpl
 from trunkline_baidu.capabilities import BAIDU
 from trunkline_baidu.config import Config
-from trunkline_baidu.connector import BaiduConnector
 
 _TITLE = {
     "en": "Baidu mini program",
@@ -19,7 +18,7 @@ SPEC = ConnectorSpec(
     title={"en": "Baidu", "zh-Hans": "百度", "zh-Hant": "百度", "pl": "Baidu"},
     config=Config,
     channels=(Channel(code="baidu_ad", title=_TITLE, capabilities=BAIDU),),
-    build=BaiduConnector,
+    build=built_by("trunkline_baidu.connector:BaiduConnector"),
     # Pictures of customers come from Baidu's own hosts of files.
     hosts=("openapi.baidu.com", "*.baidu.com", "*.bdstatic.com", "*.bdimg.com", "*.bcebos.com"),
     docs="https://smartprogram.baidu.com/docs/develop/serverapi/contact_api/",

@@ -15,7 +15,7 @@ import httpx2
 import msgspec
 
 from trunkline import errors
-from trunkline.contract import AccessToken, Services
+from trunkline.contract import AccessToken, Services, wait_s
 from trunkline.errors import RateLimited, SignInNeeded, TryLater, Uncertain, Undeliverable, WindowClosed
 from trunkline_baidu.config import Config
 
@@ -134,7 +134,6 @@ def error_of(response: httpx2.Response, *, once: bool = False) -> errors.Deliver
         doubtful = response.is_server_error or (response.is_success and number is None and not words)
         final = partial(Undeliverable, whose="platform", code="refused")
         meaning = (Uncertain if once else TryLater) if doubtful else final
-    after = response.headers.get("retry-after", "")
-    if after.isdecimal() and meaning in {RateLimited, _BUSY}:
-        meaning = partial(meaning, after_s=float(after))
+    if meaning in {RateLimited, _BUSY} and (after_s := wait_s(response)) is not None:
+        meaning = partial(meaning, after_s=after_s)
     return meaning(said, answer=answer)

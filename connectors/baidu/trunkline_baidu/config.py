@@ -12,7 +12,7 @@ from trunkline.contract import FilledSecret, HttpAddress, OneOrMany
 class Config(BaseModel):
     """Keys of a mini program. Its access token is fetched with key and secret, or given by a third-party platform."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     app_id: str = Field(pattern=r"^\d{1,19}$", description="The mini program's App ID: ToUserName of what arrives.")
     token: Annotated[tuple[FilledSecret, ...], OneOrMany, Field(min_length=1)] = Field(
         description="The Token entered under 消息推送, which signs the pushes. Two while it changes, new first."

@@ -1,4 +1,8 @@
-"""The customer messages of one mini program."""
+"""The customer messages of one mini program.
+
+A push is proved by SHA-1 over the Token, a time and a nonce, which does not cover the body.
+Source: https://smartprogram.baidu.com/docs/develop/serverapi/contact_api/ (read 2026-11-22)
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,12 @@ from trunkline.contract import (
     Item,
     MediaStream,
     OutboundMessage,
+    Proofs,
     Services,
     TrustedBody,
     WebhookReply,
     WebhookRequest,
+    file_of,
 )
 from trunkline.errors import DeliveryError, SignInNeeded, Undeliverable
 from trunkline.model import Media
@@ -23,7 +29,6 @@ from trunkline_baidu.api import Api
 from trunkline_baidu.config import Config
 from trunkline_baidu.inbound import items_of
 from trunkline_baidu.outbound import fields_of
-from trunkline_baidu.signature import Proofs
 
 _ADVICE = (
     "Baidu's pushes do not prove their body: keep the webhook address secret and use HTTPS.",
@@ -35,7 +40,7 @@ class BaiduConnector(Connector):
     def __init__(self, services: Services[Config]) -> None:
         self._config, self._api = services.config, Api(services)
         tokens = [token.get_secret_value() for token in services.config.token]
-        self._proofs = Proofs(tokens, services.clock, max_age_s=services.config.max_age_s)
+        self._proofs = Proofs(tokens, services.clock, max_age_s=services.config.max_age_s, called="token")
 
     def handshake(self, request: WebhookRequest) -> WebhookReply | None:
         """Baidu's challenge is a POST; where its fields stand is not told, so the query and a form are read."""
@@ -64,11 +69,7 @@ class BaiduConnector(Connector):
     async def fetch(self, media: Media) -> MediaStream:
         if media.source is None or media.source.external:
             raise Undeliverable("Baidu does not keep this file.", whose="platform", code="not_found")
-        response = await self._api.file(media.source.reference)
-        mime, size = response.headers.get("content-type"), response.headers.get("content-length", "")
-        return MediaStream(
-            chunks=response.aiter_bytes(), mime=mime, size=int(size) if size.isdecimal() else None, name=media.name
-        )
+        return file_of(await self._api.file(media.source.reference), name=media.name)
 
     async def probe(self) -> Health:
         try:

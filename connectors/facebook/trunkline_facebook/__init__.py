@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from trunkline.contract import Channel, ConnectorSpec, hookimpl
+from trunkline.contract import Channel, ConnectorSpec, built_by, hookimpl
 from trunkline_facebook.capabilities import FACEBOOK, INSTAGRAM, narrowed
 from trunkline_facebook.config import Config
-from trunkline_facebook.connector import FacebookConnector
 
 _LOCALES = ("en", "zh-Hans", "zh-Hant", "pl")
 #: Names that are the same in every language.
@@ -25,7 +24,7 @@ SPEC = ConnectorSpec(
         Channel(code="instagram", title=_INSTAGRAM, capabilities=INSTAGRAM, adjust=narrowed),
     ),
     channel_of=lambda config: config.channel,
-    build=FacebookConnector,
+    build=built_by("trunkline_facebook.connector:FacebookConnector"),
     hosts=("graph.facebook.com", "graph.instagram.com"),
     docs="https://developers.facebook.com/docs/messenger-platform/",
     simulator="trunkline_facebook.simulator:Simulator",

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from trunkline import errors
-from trunkline.contract import MediaStream, Services
+from trunkline.contract import MediaStream, Services, wait_s
 from trunkline.errors import RateLimited, SignInNeeded, TryLater, Uncertain, Undeliverable, WindowClosed
 from trunkline_facebook.config import Config
 
@@ -140,7 +140,7 @@ def error_of(response: httpx2.Response, answer: Json, *, says: bool, attempt: in
     )
     build = _row(code, subcode) or _by_status(response, says=says)
     said = f"Facebook: {words}" if words else f"Facebook answered {response.status_code}."
-    after = _seconds(response.headers.get("retry-after"))
+    after = wait_s(response)
     if build in _TEMPORARY and attempt >= _FEW:
         build = partial(_recipient, code="gave_up")
     refusal = build(said, answer=told)
@@ -183,7 +183,3 @@ def _compact(value: Json) -> str:
 
 def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value and value.isdecimal() else None

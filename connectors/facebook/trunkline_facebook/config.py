@@ -14,7 +14,7 @@ Digits = Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
 class Config(BaseModel):
     """Keys of an account. Messenger and Instagram are two accounts, also where they share a Page and an app."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     channel: Literal["facebook", "instagram"] = Field(
         default="facebook", description="What this account is: Messenger of a Page, or Instagram messaging."
     )

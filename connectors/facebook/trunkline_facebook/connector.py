@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 from trunkline import contract
-from trunkline.contract import Accepted, Health, OutboundMessage, Services, Signal, TrustedBody, WebhookRequest
+from trunkline.contract import Accepted, Health, OutboundMessage, Seldom, Services, Signal, TrustedBody, WebhookRequest
 from trunkline.errors import DeliveryError, SignatureInvalid, SignInNeeded, Uncertain, Undeliverable
 from trunkline.log import get_logger
 from trunkline.model import Address, AuthorKind, Profile
@@ -34,7 +33,7 @@ _SUBSCRIBE = contract.Remedy(code="subscribe", title="Subscribe again")
 _PROFILE_FIELDS = {"facebook": "first_name,last_name,profile_pic", "instagram": "name,username,profile_pic"}
 _PLATFORM = {"facebook": "messenger", "instagram": "instagram"}
 #: A shown "is typing" fades after about 20 seconds.
-_TYPING_MS = 10_000
+_TYPING_S = 10
 
 
 class FacebookConnector(contract.Connector):
@@ -44,19 +43,12 @@ class FacebookConnector(contract.Connector):
         page, instagram = self._config.page_id, self._config.instagram_id or ""
         which = {"facebook": ("page", {page}), "instagram": ("instagram", {page, instagram})}[self._channel]
         self._ours = Ours(which[0], frozenset(which[1]), self._config.app_id)
-        self._typed_ms: dict[str, int] = {}
+        self._typing = Seldom(services.clock, every_s=_TYPING_S)
 
     # ---------------------------------------------------------------- in
 
     def handshake(self, request: WebhookRequest) -> contract.WebhookReply | None:
-        """Echo the challenge as it came, if the word is ours. Some proxies write `hub_mode` for `hub.mode`."""
-        asked = {name.replace("hub_", "hub.", 1): value for name, value in request.query.items()}
-        if request.method != "GET" or asked.get("hub.mode") != "subscribe":
-            return None
-        ours = self._config.verify_token.get_secret_value().encode()
-        if not hmac.compare_digest(asked.get("hub.verify_token", "").encode(errors="replace"), ours):
-            raise SignatureInvalid("hub.verify_token is not the verify_token of this account.", status=403)
-        return contract.WebhookReply(body=asked.get("hub.challenge", "").encode(errors="replace"))
+        return contract.hub_challenge(request, self._config.verify_token.get_secret_value())
 
     def authenticate(self, request: WebhookRequest) -> TrustedBody:
         signature = request.headers.get(HEADER, "")
@@ -125,13 +117,8 @@ class FacebookConnector(contract.Connector):
 
     async def signal(self, signal: Signal) -> None:
         """Show that somebody types, at most every 10 s; mark as seen."""
-        now = self._clock.now_ms()
         action = {"typing": "typing_on", "read": "mark_seen"}.get(signal.kind)
-        if action == "typing_on":
-            self._typed_ms = {key: at for key, at in self._typed_ms.items() if now - at < _TYPING_MS}
-            if self._typed_ms.setdefault(signal.thread_key, now) != now:
-                return
-        if action is not None:
+        if action is not None and (action != "typing_on" or self._typing.lets(signal.thread_key)):
             body = {"recipient": recipient(signal.to), "sender_action": action}
             await self._api.call("POST", f"{self._config.page_id}/messages", json=body)
 

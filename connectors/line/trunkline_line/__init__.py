@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from trunkline.contract import Channel, ConnectorSpec, hookimpl
+from trunkline.contract import Channel, ConnectorSpec, built_by, hookimpl
 from trunkline_line.capabilities import LINE
 from trunkline_line.config import Config
-from trunkline_line.connector import LineConnector
 
 #: A name that is the same in every language.
 _TITLE = dict.fromkeys(("en", "zh-Hans", "zh-Hant", "pl"), "LINE")
@@ -15,7 +14,7 @@ SPEC = ConnectorSpec(
     title=_TITLE,
     config=Config,
     channels=(Channel(code="line", title=_TITLE, capabilities=LINE),),
-    build=LineConnector,
+    build=built_by("trunkline_line.connector:LineConnector"),
     hosts=("api.line.me", "api-data.line.me"),
     docs="https://developers.line.biz/en/docs/messaging-api/",
     simulator="trunkline_line.simulator:Simulator",

@@ -14,7 +14,7 @@ import httpx2
 import msgspec
 
 from trunkline import errors
-from trunkline.contract import AccessToken, Services
+from trunkline.contract import AccessToken, Services, wait_s
 from trunkline.errors import RateLimited, SignInNeeded, TryLater, Undeliverable
 from trunkline_line.config import Config
 
@@ -34,7 +34,6 @@ ERRORS: tuple[tuple[int, str, Callable[..., errors.DeliveryError]], ...] = (
     (429, "The API rate limit", RateLimited),
     (429, "", partial(RateLimited, scope="recipient")),
 )
-_LONGEST_WAIT_S = 86_400.0
 
 
 class _Token(msgspec.Struct):
@@ -126,9 +125,9 @@ def error_of(response: httpx2.Response, *, once: bool = False) -> errors.Deliver
     refused = partial(Undeliverable, whose="content", code="refused")
     found = (error for at, start, error in ERRORS if at == status and words.startswith(start))
     error = next(found, refused)(said, answer=answer)
-    if isinstance(error, RateLimited) and (wait := response.headers.get("retry-after", "")).isdecimal():
+    if isinstance(error, RateLimited) and (after_s := wait_s(response)) is not None:
         # LINE gives no time; a gateway before it may.
-        error.after_s = min(float(wait), _LONGEST_WAIT_S)
+        error.after_s = after_s
     return error
 
 

@@ -12,7 +12,7 @@ from trunkline.contract import FilledSecret, HttpAddress, OneOrMany
 class Config(BaseModel):
     """Keys of an account. Without `access_token` and `kid`, tokens of 15 minutes are fetched as needed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     channel_id: str = Field(min_length=1)
     #: One, or several while it changes: the new one first, the old one until it is removed.
     channel_secret: Annotated[tuple[FilledSecret, ...], OneOrMany, Field(min_length=1)]
@@ -22,8 +22,6 @@ class Config(BaseModel):
     private_key: FilledSecret | None = None
     #: Our own user id ("U…", shown by the probe): when set, webhooks for another account are not filed.
     destination: str | None = None
-    #: Reserved, without effect yet: media are loaded from the server's public address.
-    public_media_base_url: HttpAddress | None = None
     reply_strategy: Literal["reply_then_push", "push_only", "reply_only"] = "reply_then_push"
     accept_groups: bool = True
     api_base: HttpAddress = "https://api.line.me"

@@ -17,10 +17,12 @@ from trunkline.contract import (
     Item,
     MediaStream,
     OutboundMessage,
+    Seldom,
     Services,
     Signal,
     TrustedBody,
     WebhookRequest,
+    file_of,
 )  # fmt: skip
 from trunkline.errors import (
     DeliveryError,
@@ -52,7 +54,7 @@ class _Sent(msgspec.Struct):
 class LineConnector(Connector):
     def __init__(self, services: Services[Config]) -> None:
         self._config, self._clock, self._api = services.config, services.clock, Api(services)
-        self._typed_ms: dict[str, int] = {}
+        self._typing = Seldom(services.clock, every_s=15)
 
     def authenticate(self, request: WebhookRequest) -> TrustedBody:
         signature = request.headers.get("x-line-signature", "")
@@ -123,11 +125,7 @@ class LineConnector(Connector):
         if response.status_code == 202:
             await response.aclose()
             raise TryLater("LINE is still preparing this file.", code="not_ready")
-        mime, size = (
-            response.headers.get("content-type"),
-            int(response.headers.get("content-length", 0)) or None,
-        )
-        return MediaStream(chunks=response.aiter_bytes(), mime=mime, size=size, name=media.name)
+        return file_of(response, name=media.name)
 
     async def profile(self, address: Address, group: Address | None = None) -> Profile | None:
         id_ = _safe(address.external_id)
@@ -153,14 +151,12 @@ class LineConnector(Connector):
 
     async def signal(self, signal: Signal) -> None:
         """Mark as read; show 20 s of typing, at most every 15 s and never to a group."""
-        now = self._clock.now_ms()
         if signal.kind == "read" and signal.token:
             await self._api.call("POST", "/v2/bot/chat/markAsRead", json={"markAsReadToken": signal.token})
-        if signal.kind == "typing" and signal.to.kind is AddressKind.PERSON:
-            self._typed_ms = {key: at for key, at in self._typed_ms.items() if now - at < 15_000}
-            if self._typed_ms.setdefault(signal.thread_key, now) == now:
-                body = {"chatId": signal.thread_key, "loadingSeconds": 20}
-                await self._api.call("POST", "/v2/bot/chat/loading/start", json=body)
+        is_seen = signal.kind == "typing" and signal.to.kind is AddressKind.PERSON
+        if is_seen and self._typing.lets(signal.thread_key):
+            body = {"chatId": signal.thread_key, "loadingSeconds": 20}
+            await self._api.call("POST", "/v2/bot/chat/loading/start", json=body)
 
     async def probe(self) -> Health:
         try:
@@ -206,10 +202,12 @@ def _safe(part: str) -> str:
 
 def _accepted(response: httpx2.Response, **how: Any) -> Accepted:
     """Read LINE's yes; in words that are not LINE's it is none."""
-    headers = response.headers
+    headers, said = response.headers, object_of(response)
+    if response.status_code != 200:
+        said.setdefault("sentMessages", [])  # a repetition that LINE knows already may name none; a first yes does
     try:
-        sent = msgspec.convert(object_of(response).get("sentMessages", ()), tuple[_Sent, ...])
-    except msgspec.ValidationError as error:
+        sent = msgspec.convert(said["sentMessages"], tuple[_Sent, ...])
+    except (KeyError, msgspec.ValidationError) as error:
         raise TryLater("LINE's yes cannot be read.", code="nonsense") from error
     parts = tuple(AcceptedPart(external_id=one.id, quote_token=one.quoteToken) for one in sent)
     evidence = headers.get("x-line-accepted-request-id") or headers.get("x-line-request-id")

@@ -9,12 +9,13 @@ import base64
 import hmac
 from collections.abc import Iterable
 
+from trunkline.contract import is_one_of
+
 
 def sign(body: bytes, secret: str) -> bytes:
     return base64.b64encode(hmac.digest(secret.encode(), body, "sha256"))
 
 
 def is_proved(body: bytes, signature: str, secrets: Iterable[str]) -> bool:
-    """Whether one of `secrets` signed `body`. All are tried, so that the time does not tell which one did."""
-    given = signature.encode(errors="replace")
-    return any([hmac.compare_digest(sign(body, secret), given) for secret in secrets])  # noqa: C419 - see above
+    """Whether one of `secrets` signed `body`."""
+    return is_one_of(signature, (sign(body, secret).decode() for secret in secrets))

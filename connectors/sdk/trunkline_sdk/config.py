@@ -50,7 +50,7 @@ def _service_account(secret: SecretStr) -> SecretStr:
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class AppKey(_Settings):

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from trunkline.contract import Channel, Connector, ConnectorSpec, Services, hookimpl
+from trunkline.contract import Channel, Connector, ConnectorSpec, Services, built_by, hookimpl
 from trunkline_wechat.config import KF, MINI, OA, WECOM, Config
 from trunkline_wechat.kf.capabilities import CAPABILITIES as KF_CAPABILITIES
-from trunkline_wechat.kf.connector import KfConnector
 from trunkline_wechat.official.capabilities import MINI_CAPABILITIES, OA_CAPABILITIES
-from trunkline_wechat.official.connector import OfficialConnector
 from trunkline_wechat.wecom.capabilities import CAPABILITIES as WECOM_CAPABILITIES
-from trunkline_wechat.wecom.connector import WeComConnector
 
-_CLASSES: dict[str, type[Connector]] = {
-    OA: OfficialConnector,
-    MINI: OfficialConnector,
-    WECOM: WeComConnector,
-    KF: KfConnector,
+_OFFICIAL = built_by("trunkline_wechat.official.connector:OfficialConnector")
+_BUILDS = {
+    OA: _OFFICIAL,
+    MINI: _OFFICIAL,
+    WECOM: built_by("trunkline_wechat.wecom.connector:WeComConnector"),
+    KF: built_by("trunkline_wechat.kf.connector:KfConnector"),
 }
 #: (code, capabilities, title in en, zh-Hans, zh-Hant, pl)
 _SURFACES = (
@@ -34,9 +30,7 @@ def _title(*words: str) -> dict[str, str]:
 
 def build(services: Services[Config]) -> Connector:
     """Return the connector of the account's surface."""
-    connector: Any = _CLASSES[services.config.surface]
-    built: Connector = connector(services)
-    return built
+    return _BUILDS[services.config.surface](services)
 
 
 SPEC = ConnectorSpec(

@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any
 
 import httpx2
+import msgspec
 
-from trunkline.contract import AccessToken, MediaStream, Services
+from trunkline.contract import AccessToken, MediaStream, Services, file_of, wait_s
 from trunkline.errors import (
     DeliveryError,
     PlatformAnswer,
@@ -130,6 +131,8 @@ _RENEW_AT_S = 300
 #: The core itself renews a minute before the end.
 _EARLY_S = _RENEW_AT_S - 60
 _LONGEST_ERROR, _NO_NUMBER = 65_536, -(10**9)
+#: What WeCom says of a file that is longer than a piece.
+_IN_PIECES_ONLY, _PIECE = 830002, 20 * 1024 * 1024
 
 
 class Api:
@@ -209,11 +212,12 @@ class Api:
         answer: Json = {}
         for last in (False, True):
             token = await self._token()
-            request = self._request("GET", "/cgi-bin/media/get", token, {"params": {"media_id": media_id}})
-            found = await self._open(request, name)
+            found = await self._file(media_id, token, name)
             if isinstance(found, MediaStream):
                 return found
             answer = found
+            if _code(answer) == _IN_PIECES_ONLY:
+                return await self._in_pieces(media_id, token, name)
             if last or not self._is_about_token(answer):
                 break
             await self._forget(token)
@@ -221,6 +225,34 @@ class Api:
             return await self.copy(str(answer["video_url"]), name=name)
         self.check(answer)
         raise Undeliverable("WeChat gave no file.", whose="platform", code="no_file")
+
+    async def _file(self, media_id: str, token: str, name: str | None, start: int | None = None) -> MediaStream | Json:
+        """Open a file, or the piece of it that begins at `start`."""
+        options: Json = {"params": {"media_id": media_id}}
+        if start is not None:
+            options["headers"] = {"Range": f"bytes={start}-{start + _PIECE - 1}"}
+        return await self._open(self._request("GET", "/cgi-bin/media/get", token, options), name)
+
+    async def _in_pieces(self, media_id: str, token: str, name: str | None) -> MediaStream:
+        """Open a file that is too large for one answer."""
+        first = await self._file(media_id, token, name, 0)
+        if not isinstance(first, MediaStream):
+            raise error_of(self.host, first)
+        return msgspec.structs.replace(first, chunks=self._pieces(first, media_id, token))
+
+    async def _pieces(self, piece: MediaStream, media_id: str, token: str) -> AsyncIterator[bytes]:
+        whole, start = piece.size or 0, 0
+        while True:
+            before = start
+            async for chunk in piece.chunks:
+                start += len(chunk)
+                yield chunk
+            if start >= whole:
+                return
+            found = await self._file(media_id, token, None, start)
+            if start == before or not isinstance(found, MediaStream):
+                raise TryLater("WeChat gave a file only in part.", code="not_whole")
+            piece = found
 
     async def copy(self, url: str, *, name: str | None = None) -> MediaStream:
         """Open a file at an address that the platform named, without our token; only hosts of the platform."""
@@ -239,15 +271,13 @@ class Api:
         kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
         looks_so = kind not in {"application/json", "text/plain"} and first[:1] not in {b"{", b""}
         if response.is_success and (looks_so or "content-disposition" in response.headers):
-            size = int(response.headers.get("content-length", 0)) or None
-            found = name or _named(response)
-            return MediaStream(chunks=_chained(first, chunks, response), mime=kind or None, size=size, name=found)
+            return file_of(response, name=name or _named(response), chunks=_chained(first, chunks, response))
         async for chunk in chunks:
             first = (first + chunk)[:_LONGEST_ERROR]
         await response.aclose()
         answer = _parsed(first)
         if answer is None or not response.is_success:
-            raise _broken(response.status_code, retry_after=response.headers.get("retry-after"), once=False)
+            raise _broken(response, once=False)
         return answer
 
     # ---------------------------------------------------------------- tokens
@@ -336,16 +366,16 @@ def _parsed(content: bytes) -> Json | None:
 def _read(response: httpx2.Response, *, once: bool) -> Json:
     answer = _parsed(response.content)
     if answer is None or not response.is_success or (once and "errcode" not in answer):
-        raise _broken(response.status_code, retry_after=response.headers.get("retry-after"), once=once)
+        raise _broken(response, once=once)
     return answer
 
 
-def _broken(status: int, *, retry_after: str | None, once: bool) -> DeliveryError:
+def _broken(response: httpx2.Response, *, once: bool) -> DeliveryError:
     """Return what an answer means that is none of the platform's own kind: a gateway's page, half a body."""
+    status = response.status_code
     answer, said = PlatformAnswer(status=status), f"WeChat answered {status} without a result."
     if status == 429:
-        after_s = float(retry_after) if retry_after and retry_after.isdecimal() else None
-        return RateLimited(said, after_s=after_s, answer=answer)
+        return RateLimited(said, after_s=wait_s(response), answer=answer)
     if 400 <= status < 500:
         return Undeliverable(said, whose="platform", code="refused", answer=answer)
     return (Uncertain if once else TryLater)(said, answer=answer)

@@ -55,7 +55,7 @@ _AesKey = Annotated[FilledSecret, AfterValidator(_is_key)]
 class Config(BaseModel):
     """Settings of one Official Account, Mini Program, app of WeCom, or company with WeChat customer service."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
     surface: Literal["wechat_oa", "wechat_mini", "wecom", "wechat_kf"] = Field(
         description="What this account is. It decides which of the fields below are needed; leave the others empty."
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 import secrets
@@ -16,7 +15,7 @@ from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from trunkline.contract import Clock, TrustedBody, WebhookReply, WebhookRequest
+from trunkline.contract import Clock, OneBody, TrustedBody, WebhookReply, WebhookRequest, is_one_of, sorted_sha1
 from trunkline.errors import BodyUnreadable, SignatureInvalid
 from trunkline_wechat.packets import read
 
@@ -25,12 +24,6 @@ _BLOCK = 32
 _NOISE = 16
 #: How far the time of a plain callback may be from ours: its signature says nothing of its body.
 STALE_S = 300
-_REMEMBERED = 4096
-
-
-def signature(*values: str) -> str:
-    """Return the SHA-1 of the values, sorted as plain strings and joined, in lower-case hex."""
-    return hashlib.sha1("".join(sorted(values)).encode(errors="replace"), usedforsecurity=False).hexdigest()
 
 
 def decode_key(text: str) -> bytes:
@@ -74,9 +67,8 @@ class Door:
     """
 
     def __init__(self, tokens: tuple[str, ...], keys: tuple[bytes, ...], receive_id: str, *, clock: Clock) -> None:
-        self._tokens, self._keys, self._receive_id, self._clock = tokens, keys, receive_id, clock
-        #: Signature → (time in seconds, digest of the body) of plain callbacks.
-        self._seen: dict[str, tuple[int, bytes]] = {}
+        self._tokens, self._keys, self._receive_id = tokens, keys, receive_id
+        self._bodies = OneBody(clock, max_age_s=STALE_S)
 
     def handshake(self, request: WebhookRequest, *, encrypted: bool) -> WebhookReply | None:
         """Answer the check of a new address: `echostr` as it came, or decrypted where the platform encrypts it."""
@@ -92,7 +84,7 @@ class Door:
         """Return the body, decrypted if this account has keys. The clear twin beside a cipher is never looked at."""
         if not self._keys:
             self._prove(request.query, "signature")
-            self._fresh(request)
+            self._bodies.use(request.query["signature"], request.query.get("timestamp", ""), request.body)
             return TrustedBody(request.body)
         return TrustedBody(self.open(request.query, _encrypted_part(request.body)))
 
@@ -111,23 +103,10 @@ class Door:
         raise SignatureInvalid(words)
 
     def _prove(self, query: Mapping[str, str], name: str, *more: str) -> None:
-        """Check a signature over token, time and nonce. All tokens are tried, so that time tells nothing."""
-        given = query.get(name, "").encode(errors="replace")
+        """Check a signature over token, time and nonce."""
         rest = (query.get("timestamp", ""), query.get("nonce", ""), *more)
-        made = [hmac.compare_digest(signature(token, *rest).encode(), given) for token in self._tokens]
-        if not any(made):
+        if not is_one_of(query.get(name, ""), (sorted_sha1(token, *rest) for token in self._tokens)):
             raise SignatureInvalid(f"{name} is missing or not made with the callback_token of this account.")
-
-    def _fresh(self, request: WebhookRequest) -> None:
-        now, stamp = self._clock.now_ms() // 1000, request.query.get("timestamp", "")
-        at = int(stamp) if stamp.isascii() and stamp.isdecimal() and len(stamp) < 12 else 0
-        if abs(now - at) > STALE_S:
-            raise SignatureInvalid("This plain callback is too old or from the future: it may be a repetition.")
-        key, digest = request.query["signature"], hashlib.sha256(request.body).digest()
-        if len(self._seen) >= _REMEMBERED:
-            self._seen = {one: kept for one, kept in self._seen.items() if now - kept[0] <= STALE_S}
-        if not hmac.compare_digest(self._seen.setdefault(key, (at, digest))[1], digest):
-            raise SignatureInvalid("The signature of this plain callback was used for another body before.")
 
 
 def _encrypted_part(body: bytes) -> str:

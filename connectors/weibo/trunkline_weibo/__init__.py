@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from trunkline.contract import Channel, ConnectorSpec, hookimpl
+from trunkline.contract import Channel, ConnectorSpec, built_by, hookimpl
 from trunkline_weibo.capabilities import WEIBO
 from trunkline_weibo.config import Config
-from trunkline_weibo.connector import WeiboConnector
 
 _TITLE = {"en": "Weibo", "zh-Hans": "微博", "zh-Hant": "微博", "pl": "Weibo"}
 
@@ -14,7 +13,7 @@ SPEC = ConnectorSpec(
     title=_TITLE,
     config=Config,
     channels=(Channel(code="weibo", title=_TITLE, capabilities=WEIBO),),
-    build=WeiboConnector,
+    build=built_by("trunkline_weibo.connector:WeiboConnector"),
     hosts=("api.weibo.com", "m.api.weibo.com", "c.api.weibo.com", "upload.api.weibo.com"),
     docs="https://open.weibo.com/wiki/粉丝服务平台",
     simulator="trunkline_weibo.simulator:Simulator",

@@ -14,7 +14,7 @@ import httpx2
 import msgspec
 
 from trunkline import errors
-from trunkline.contract import Services
+from trunkline.contract import Services, wait_s
 from trunkline.errors import RateLimited, SignInNeeded, TryLater, Uncertain, Undeliverable, WindowClosed
 from trunkline_weibo.config import Config
 
@@ -114,9 +114,8 @@ def error_of(response: httpx2.Response, *, once: bool = False) -> errors.Deliver
         meaning = STATUSES.get(status)
     if meaning is None:
         meaning = _doubt(response, known=bool(body), once=once)
-    after = response.headers.get("retry-after", "")
-    if after.isdecimal() and meaning in {RateLimited, _BUSY}:
-        meaning = partial(meaning, after_s=float(after))
+    if meaning in {RateLimited, _BUSY} and (after_s := wait_s(response)) is not None:
+        meaning = partial(meaning, after_s=after_s)
     return meaning(said, answer=answer)
 
 

@@ -12,7 +12,7 @@ from trunkline.contract import FilledSecret, HttpAddress, OneOrMany
 class Config(BaseModel):
     """Keys of a verified account and of the application that serves it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     uid: str = Field(
         pattern=r"^[1-9]\d{0,18}$", description="The account's own number: receiver_id of what its fans write."
     )

@@ -1,4 +1,8 @@
-"""One verified Weibo account."""
+"""One verified Weibo account.
+
+A callback is proved by SHA-1 over the application secret, a time and a nonce, which does not cover the body.
+Source: https://open.weibo.com/wiki/粉丝服务平台 (read 2026-11-22)
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,12 @@ from trunkline.contract import (
     Item,
     MediaStream,
     OutboundMessage,
+    Proofs,
     Services,
     TrustedBody,
     WebhookReply,
     WebhookRequest,
+    file_of,
 )
 from trunkline.errors import DeliveryError, SignInNeeded, Undeliverable
 from trunkline.model import Address, Media, Profile
@@ -23,7 +29,6 @@ from trunkline_weibo.api import Api
 from trunkline_weibo.config import Config
 from trunkline_weibo.inbound import items_of
 from trunkline_weibo.outbound import reply_of
-from trunkline_weibo.signature import Proofs
 
 #: Where a name may stand, by the call that tells it; the fan service's own fields are not documented.
 _NAMES = ("nickname", "screen_name", "name")
@@ -39,7 +44,7 @@ class WeiboConnector(Connector):
     def __init__(self, services: Services[Config]) -> None:
         self._config, self._api = services.config, Api(services)
         secrets = [secret.get_secret_value() for secret in services.config.app_secret]
-        self._proofs = Proofs(secrets, services.clock, max_age_s=services.config.max_age_s)
+        self._proofs = Proofs(secrets, services.clock, max_age_s=services.config.max_age_s, called="app_secret")
 
     def handshake(self, request: WebhookRequest) -> WebhookReply | None:
         if request.method != "GET" or "echostr" not in request.query:
@@ -63,11 +68,7 @@ class WeiboConnector(Connector):
     async def fetch(self, media: Media) -> MediaStream:
         if media.source is None or media.source.external:
             raise Undeliverable("Weibo does not keep this file.", whose="platform", code="not_found")
-        response = await self._api.media(media.source.reference)
-        mime, size = response.headers.get("content-type"), response.headers.get("content-length", "")
-        return MediaStream(
-            chunks=response.aiter_bytes(), mime=mime, size=int(size) if size.isdecimal() else None, name=media.name
-        )
+        return file_of(await self._api.media(media.source.reference), name=media.name)
 
     async def profile(self, address: Address, group: Address | None = None) -> Profile | None:
         """Ask the fan service; where the account has no right to it, the platform as a whole."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from trunkline.contract import Channel, ConnectorSpec, hookimpl
+from trunkline.contract import Channel, ConnectorSpec, built_by, hookimpl
 from trunkline_whatsapp.capabilities import WHATSAPP
 from trunkline_whatsapp.config import Config
-from trunkline_whatsapp.connector import WhatsAppConnector
 
 _TITLE = dict.fromkeys(("en", "zh-Hans", "zh-Hant", "pl"), "WhatsApp")
 
@@ -14,7 +13,7 @@ SPEC = ConnectorSpec(
     title=_TITLE,
     config=Config,
     channels=(Channel(code="whatsapp", title=_TITLE, capabilities=WHATSAPP),),
-    build=WhatsAppConnector,
+    build=built_by("trunkline_whatsapp.connector:WhatsAppConnector"),
     hosts=("graph.facebook.com", "*.fbsbx.com", "*.facebook.com"),
     docs="https://developers.facebook.com/docs/whatsapp/cloud-api",
     simulator="trunkline_whatsapp.simulator:Simulator",

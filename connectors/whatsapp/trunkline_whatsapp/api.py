@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from trunkline import errors
-from trunkline.contract import MediaStream, Services
+from trunkline.contract import MediaStream, Services, wait_s
 from trunkline.errors import RateLimited, SignInNeeded, TryLater, Undeliverable
 from trunkline.log import get_logger
 from trunkline_whatsapp.config import Config
@@ -129,7 +129,18 @@ def answer_of(error: Json, response: httpx2.Response | None = None) -> errors.Pl
 
 
 def is_trouble_of_account(error: Json) -> bool:
-    return isinstance(error.get("code"), int) and isinstance(ERRORS.get(error["code"], _wrong)(), SignInNeeded)
+    return isinstance(_meaning(error), SignInNeeded)
+
+
+def window_code_of(error: Json) -> str | None:
+    """Return what a failure that came later says of the reply window."""
+    meant = _meaning(error)
+    return meant.code if isinstance(meant, errors.WindowClosed) else None
+
+
+def _meaning(error: Json) -> errors.DeliveryError:
+    code = error.get("code")
+    return (ERRORS.get(code, _wrong) if type(code) is int else _wrong)()
 
 
 def error_of(response: httpx2.Response, *, attempt: int = 0) -> errors.DeliveryError:
@@ -149,8 +160,8 @@ def error_of(response: httpx2.Response, *, attempt: int = 0) -> errors.DeliveryE
         return Undeliverable(said, whose="platform", code="unknown_failure", answer=answer)
     made = ERRORS.get(code, partial(_wrong, code="refused"))(said, answer=answer)
     if isinstance(made, TryLater):
-        after = response.headers.get("retry-after", "")
-        made.after_s = int(after) if after.isdecimal() else made.after_s
+        after_s = wait_s(response)
+        made.after_s = made.after_s if after_s is None else after_s
         if code == 131056 and made.after_s is None:
             made.after_s = 4 ** min(max(attempt, 1) - 1, 8)
     return made

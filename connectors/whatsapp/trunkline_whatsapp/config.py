@@ -14,7 +14,7 @@ _ID = Field(pattern=r"^[0-9]+$")
 class Config(BaseModel):
     """Keys of an account: one phone number of one WhatsApp Business account (WABA)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     phone_number_id: Annotated[str, _ID] = Field(
         description="WhatsApp > API setup > Phone number ID: the id of the number, not the number itself."
     )

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
-import httpx2
 import msgspec
 
 from trunkline.contract import (
@@ -21,12 +18,15 @@ from trunkline.contract import (
     MediaStream,
     OutboundMessage,
     Remedy,
+    Seldom,
     Services,
     Signal,
     TemplateInfo,
     TrustedBody,
     WebhookReply,
     WebhookRequest,
+    file_of,
+    hub_challenge,
 )
 from trunkline.errors import (
     ContractError,
@@ -42,7 +42,7 @@ from trunkline_whatsapp.api import Api, error_of
 from trunkline_whatsapp.config import Config
 from trunkline_whatsapp.inbound import items_of
 from trunkline_whatsapp.outbound import body_of, recipient_of
-from trunkline_whatsapp.signature import is_proved, is_same
+from trunkline_whatsapp.signature import is_proved
 from trunkline_whatsapp.templates import info_of
 
 Json = dict[str, Any]
@@ -86,21 +86,15 @@ class _Yes(msgspec.Struct):
 
 class WhatsAppConnector(Connector):
     def __init__(self, services: Services[Config]) -> None:
-        self._config, self._clock, self._media = services.config, services.clock, services.media
+        self._config, self._media = services.config, services.media
         self._account, self._api = services.account_id, Api(services)
         self._messages = f"{services.config.phone_number_id}/messages"
-        self._typed_ms: dict[str, int] = {}
+        self._typing = Seldom(services.clock, every_s=20)
 
     # ---------------------------------------------------------------- in
 
     def handshake(self, request: WebhookRequest) -> WebhookReply | None:
-        """Answer a GET, which has neither a body nor a signature, by the words that both sides know."""
-        if request.method != "GET":
-            return None
-        known = is_same(request.query.get("hub.verify_token", ""), self._config.verify_token.get_secret_value())
-        if not known or request.query.get("hub.mode") != "subscribe":
-            raise SignatureInvalid("hub.verify_token is not the verify_token of this account.", status=403)
-        return WebhookReply(body=request.query.get("hub.challenge", "").encode())
+        return hub_challenge(request, self._config.verify_token.get_secret_value())
 
     def authenticate(self, request: WebhookRequest) -> TrustedBody:
         signature = request.headers.get("x-hub-signature-256", "")
@@ -123,10 +117,8 @@ class WhatsAppConnector(Connector):
             await response.aread()
             if last or response.status_code != 404:
                 raise error_of(response)
-        mime = (response.headers.get("content-type") or found.get("mime_type") or "").partition(";")[0].strip()
-        chunks = _checked(response, _hex(media.source.extra.get("sha256")))
-        size = int(response.headers.get("content-length", 0))
-        return MediaStream(chunks=chunks, mime=mime or None, size=size or None, name=media.name)
+        digest = media.source.extra.get("sha256")
+        return file_of(response, name=media.name, mime=found.get("mime_type"), sha256=digest)
 
     async def _look_up(self, id_: str) -> Json:
         found = await self._api.ask(
@@ -184,11 +176,12 @@ class WhatsAppConnector(Connector):
             await self._send(**recipient_of(signal.to), type="reaction", reaction=reaction)
         elif signal.kind == "read" and about:
             await self._send(status="read", message_id=about)
-        elif signal.kind == "typing" and about and signal.to.kind is AddressKind.PERSON:
-            now = self._clock.now_ms()
-            self._typed_ms = {key: at for key, at in self._typed_ms.items() if now - at < 20_000}
-            if self._typed_ms.setdefault(signal.thread_key, now) == now:
-                await self._send(status="read", message_id=about, typing_indicator={"type": "text"})
+        elif about and self._may_type(signal):
+            await self._send(status="read", message_id=about, typing_indicator={"type": "text"})
+
+    def _may_type(self, signal: Signal) -> bool:
+        is_seen = signal.kind == "typing" and signal.to.kind is AddressKind.PERSON
+        return is_seen and self._typing.lets(signal.thread_key)
 
     async def _send(self, **fields: Any) -> None:
         await self._api.ask("POST", self._messages, json={"messaging_product": "whatsapp", **fields})
@@ -254,25 +247,3 @@ def _address(to: Address, contacts: list[_Contact]) -> Address | None:
     if to.kind is not AddressKind.PERSON or {*ids} <= {to.external_id, *to.aliases}:
         return None
     return Address(external_id=ids[0], aliases=tuple(ids[1:]))
-
-
-def _hex(digest: Any) -> str | None:
-    """Return a SHA-256 in hex, whether it came so or in base64; None where it is neither."""
-    try:
-        raw = bytes.fromhex(digest) if len(digest) == 64 else base64.b64decode(digest, validate=True)
-    except (ValueError, TypeError):
-        return None
-    return raw.hex() if len(raw) == 32 else None
-
-
-async def _checked(response: httpx2.Response, wanted: str | None) -> AsyncIterator[bytes]:
-    """Pass the bytes on, and say at their end whether they are those that the customer sent."""
-    found = hashlib.sha256()
-    try:
-        async for chunk in response.aiter_bytes():
-            found.update(chunk)
-            yield chunk
-    finally:
-        await response.aclose()
-    if wanted not in {None, found.hexdigest()}:
-        raise TryLater("The file arrived damaged.", code="media_damaged")

@@ -15,7 +15,7 @@ from trunkline import contract
 from trunkline.contract import Act
 from trunkline.errors import BodyUnreadable
 from trunkline.model import DeliveryState
-from trunkline_whatsapp.api import answer_of, is_trouble_of_account
+from trunkline_whatsapp.api import answer_of, is_trouble_of_account, window_code_of
 from trunkline_whatsapp.content import CONTENT, said
 
 Json = dict[str, Any]
@@ -231,7 +231,7 @@ def _echo(message: Json, change: _Change) -> Reading:
         return contract.Ignored, {"reason": "a reaction of our own staff"}
     if kind in _ACTS:
         made, fields = _ACTS[kind](message)
-        return made, {**thread, **fields}
+        return made, {**thread, **fields, "by_staff": True}
     if kind not in CONTENT:
         unknown = {"type": "unsupported", "platform_kind": kind, "raw": message}
         return contract.EchoReceived, {**thread, "external_id": message["id"], "content": unknown}
@@ -250,10 +250,9 @@ def _status(status: Json, _change: _Change) -> Reading:
     if person and state is DeliveryState.FAILED:
         return contract.Ignored, {**key, "reason": "one member of a group is not reached; the others may be"}
     errors = status.get("errors") if state is DeliveryState.FAILED else None
-    return contract.ReceiptReceived, {
-        **key, "state": state, "external_id": status["id"], "correlation": status.get("biz_opaque_callback_data"),
-        "answer": answer_of(errors[0]) if errors else None,
-    }  # fmt: skip
+    why = {"answer": answer_of(errors[0]), "window_code": window_code_of(errors[0])} if errors else {}
+    found = {"external_id": status["id"], "correlation": status.get("biz_opaque_callback_data")}
+    return contract.ReceiptReceived, {**key, **found, **why, "state": state}
 
 
 def _error(error: Json, _change: _Change) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trunkline.contract.answers import file_of, wait_s
 from trunkline.contract.capabilities import (
     Adjustment,
     Afterwards,
@@ -61,13 +62,16 @@ from trunkline.contract.outbound import (
     TemplateInfo,
     TemplateVariable,
 )
+from trunkline.contract.pacing import Seldom
 from trunkline.contract.ports import AccessToken, Clock, MediaBytes, Services, TokenCache
+from trunkline.contract.signatures import OneBody, Proofs, hub_challenge, hub_signature, is_one_of, sorted_sha1
 from trunkline.contract.specs import (
     CONTRACT_VERSION,
     Application,
     ApplicationSpec,
     Channel,
     ConnectorSpec,
+    built_by,
 )
 from trunkline.contract.text import cut, in_characters, measure, split
 
@@ -107,9 +111,11 @@ __all__ = [
     "MessageEdited",
     "MessageRecalled",
     "MessageReceived",
+    "OneBody",
     "OneOrMany",
     "OutboundMessage",
     "Page",
+    "Proofs",
     "PullRequest",
     "PullRequested",
     "QuickReplyLimit",
@@ -121,6 +127,7 @@ __all__ = [
     "Receiving",
     "Remedy",
     "ReplyCredential",
+    "Seldom",
     "Sending",
     "Services",
     "Signal",
@@ -138,9 +145,16 @@ __all__ = [
     "WebhookReply",
     "WebhookRequest",
     "Window",
+    "built_by",
     "cut",
+    "file_of",
     "hookimpl",
+    "hub_challenge",
+    "hub_signature",
     "in_characters",
+    "is_one_of",
     "measure",
+    "sorted_sha1",
     "split",
+    "wait_s",
 ]

@@ -171,7 +171,9 @@ class Sending(Declaration, frozen=True):
     rates: tuple[Rate, ...] = ()
     #: Requests in flight at once for one account.
     concurrency: int = 8
-    #: Messages of one thread that one request may carry.
+    #: Messages of one thread that one request may carry. The parts of one message share requests, and so do messages
+    #: that wait together, unless `idempotency` is CORRELATION, whose field names one delivery. The platform takes a
+    #: request whole or not at all, and what it costs does not depend on how many it carries.
     items_per_request: int = 1
     cost: Cost = Cost.FREE
     #: True when the platform keeps the order of consecutive requests to one recipient.

@@ -152,6 +152,9 @@ class ReceiptReceived(Item, frozen=True, kw_only=True):
     watermark_ms: int | None = None
     thread_key: str | None = None
     answer: PlatformAnswer | None = None
+    #: Of a failure: the code that a `WindowClosed` would carry at sending, "window_closed" or "budget_spent". What is
+    #: counted of the window under which the message went is put right, unless the customer has opened it anew since.
+    window_code: str | None = None
 
 
 class MessageEdited(ThreadItem, frozen=True, kw_only=True):
@@ -160,12 +163,20 @@ class MessageEdited(ThreadItem, frozen=True, kw_only=True):
     external_id: str
     content: Content
     quote_token: str | None = None
+    #: True when our staff did it in the platform's own client.
+    by_staff: bool = False
+    #: Of the staff, where the platform tells.
+    author_name: str | None = None
 
 
 class MessageRecalled(ThreadItem, frozen=True, kw_only=True):
     """The customer took a message back: text and media are removed, a tombstone stays."""
 
     external_id: str
+    #: True when our staff did it in the platform's own client.
+    by_staff: bool = False
+    #: Of the staff, where the platform tells.
+    author_name: str | None = None
 
 
 class Reacted(ThreadItem, frozen=True, kw_only=True):

@@ -34,8 +34,12 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery: at most `items_per_request` parts, already split and rendered for this channel."""
+    """One request: at most `items_per_request` parts, already split and rendered for this channel.
 
+    Mostly one delivery; where the platform takes several parts at once, also later ones that waited with it.
+    """
+
+    #: Of the first delivery.
     delivery_id: str
     thread_key: str
     #: `aliases` are the other ids under which the same person is known on this account, the newest first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pkgutil import resolve_name
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from trunkline.contract.capabilities import Adjustment, Capabilities, Context, E
 from trunkline.contract.connector import Connector
 from trunkline.contract.ports import Services
 
-__all__ = ["CONTRACT_VERSION", "Application", "ApplicationSpec", "Channel", "ConnectorSpec"]
+__all__ = ["CONTRACT_VERSION", "Application", "ApplicationSpec", "Channel", "ConnectorSpec", "built_by"]
 
 #: Raised when a change of this package breaks existing connectors.
 CONTRACT_VERSION = 1
@@ -21,7 +22,7 @@ CONTRACT_VERSION = 1
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of place that customers write from."""
 
-    #: Stable code: "web_desktop".
+    #: Stable code: "acme_chat".
     code: str
     #: Locale → title; "en" is required.
     title: Mapping[str, str]
@@ -34,6 +35,19 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
         if self.adjust is None:
             return Effective(capabilities=self.capabilities)
         return self.adjust(self.capabilities, context)
+
+
+def built_by(reference: str) -> Callable[[Services[Any]], Connector]:
+    """Return a `build` that loads "package.module:Class" with the first account.
+
+    A connector that is installed and has no account then costs what its declaration costs, and no more.
+    """
+
+    def build(services: Services[Any]) -> Connector:
+        built: Connector = resolve_name(reference)(services)
+        return built
+
+    return build
 
 
 class ConnectorSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,6 @@ from trunkline.contract import (
     Reacted,
     ReceiptReceived,
     SubmissionReceived,
-    ThreadItem,
     Unknown,
 )
 from trunkline.model import Actor, ActorKind, AuthorKind, Content, Unsupported
@@ -113,7 +112,10 @@ def _acted(work: WorkingSet, arrival: Arrival, item: ContactActed) -> None:
 def _edited(work: WorkingSet, arrival: Arrival, item: MessageEdited) -> None:
     rows = _find(work, arrival, item.external_id)
     if not rows:
-        _received(work, arrival, _as_message(item))
+        if item.by_staff:
+            _echo(work, arrival, _as_echo(item))
+        else:
+            _received(work, arrival, _as_message(item))
         work.claim([(arrival.account.id, f"m:{item.external_id}", arrival.raw_id)])
         return
     row = rows[0]
@@ -142,6 +144,20 @@ def _as_message(item: MessageEdited) -> MessageReceived:
         external_id=item.external_id,
         content=item.content,
         quote_token=item.quote_token,
+    )
+
+
+def _as_echo(item: MessageEdited) -> EchoReceived:
+    """So it is with what our staff wrote and changed in the platform's own client."""
+    return EchoReceived(
+        dedupe_key=item.dedupe_key,
+        at_ms=item.at_ms,
+        platform_kind=item.platform_kind,
+        thread_key=item.thread_key,
+        contact=item.contact,
+        external_id=item.external_id,
+        content=item.content,
+        author_name=item.author_name,
     )
 
 
@@ -186,16 +202,28 @@ def _find(work: WorkingSet, arrival: Arrival, external_id: str) -> list[Any]:
 
 
 def _change(
-    work: WorkingSet, arrival: Arrival, item: ThreadItem, row: Any, *, kind: str, values: dict[str, Any]
+    work: WorkingSet,
+    arrival: Arrival,
+    item: MessageEdited | MessageRecalled,
+    row: Any,
+    *,
+    kind: str,
+    values: dict[str, Any],
 ) -> None:
     """Change a stored message and tell of it with its new face."""
     table = schema.message
     work.tx.execute(table.update().where(table.c.id == row.id).values(values))
     changed = work.tx.execute(select(table).where(table.c.id == row.id)).one()
-    person = work.person(arrival.account, item.member or item.contact)
-    actor = Actor(ActorKind.CONTACT, person.contact_id, person.name)
     payload = {"message": message_snapshot(changed)}
-    work.tx.append(kind, actor=actor, at=work.now, payload=payload, thread_id=row.thread_id)
+    work.tx.append(kind, actor=_who(work, arrival, item), at=work.now, payload=payload, thread_id=row.thread_id)
+
+
+def _who(work: WorkingSet, arrival: Arrival, item: MessageEdited | MessageRecalled) -> Actor:
+    """Return who changed a message: the customer, or our staff in the platform's own client."""
+    if item.by_staff:
+        return Actor(ActorKind.CONNECTOR, arrival.account.id, item.author_name)
+    person = work.person(arrival.account, item.member or item.contact)
+    return Actor(ActorKind.CONTACT, person.contact_id, person.name)
 
 
 def _reacted(work: WorkingSet, arrival: Arrival, item: Reacted) -> None:

@@ -5,17 +5,28 @@ Pure: from contents, capabilities and what is left of the windows to one step pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 
-from trunkline.contract import Afterwards, Capabilities
+from trunkline.contract import Afterwards, Capabilities, Idempotency
 from trunkline.model import AuthorKind, Content, QuickReply, Template
 from trunkline.service.refusals import ReplyRefused
 from trunkline.service.rendering import Plan, plan_for
 from trunkline.service.windows import Open, Verdict, judge
 
-__all__ = ["Standing", "Step", "counts_budget", "needs_no_window", "plan_or_refusal", "steps_of"]
+__all__ = [
+    "Load",
+    "Standing",
+    "Step",
+    "batch_size",
+    "count_together",
+    "counts_budget",
+    "needs_no_window",
+    "plan_or_refusal",
+    "steps_of",
+]
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +54,37 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     def size(self) -> int:
         """Messages to the platform, as budgets count them."""
         return sum(len(request.parts) for request in self.plan.requests)
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides whether a delivery may share a request with the one before it."""
+
+    parts: int
+    #: By whom and under which window: all of a request are alike in it.
+    under: Hashable
+    #: Answers a certain message: it begins a request.
+    quotes: bool = False
+    #: Has suggested answers under it: it ends one.
+    asks: bool = False
+
+
+def batch_size(capabilities: Capabilities) -> int:
+    """Return how many parts of several deliveries one request carries.
+
+    Where the platform echoes a field of ours it stays one delivery: the field names no other.
+    """
+    sending = capabilities.sending
+    return 1 if sending.idempotency is Idempotency.CORRELATION else sending.items_per_request
+
+
+def count_together(loads: Sequence[Load], most: int) -> int:
+    """Return how many deliveries, the first of them in any case, go in one request of at most `most` parts."""
+    parts = loads[0].parts
+    for count, (before, one) in enumerate(pairwise(loads), 1):
+        parts += one.parts
+        if parts > most or before.asks or one.quotes or one.under != before.under:
+            return count
+    return len(loads)
 
 
 def counts_budget(capabilities: Capabilities) -> bool:

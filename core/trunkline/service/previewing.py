@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,9 +13,18 @@ from trunkline.contract import Afterwards, Capabilities
 from trunkline.model import AuthorKind, Content, Cost, Level, Media, QuickReply
 from trunkline.service.drafts import Draft, contents_of, medium_of
 from trunkline.service.media import public_addresses
-from trunkline.service.planning import Standing, Step, counts_budget, plan_or_refusal
+from trunkline.service.planning import (
+    Load,
+    Standing,
+    Step,
+    batch_size,
+    count_together,
+    counts_budget,
+    plan_or_refusal,
+)
 from trunkline.service.reading import Database, less_reserved
 from trunkline.service.refusals import ReplyRefused
+from trunkline.service.rendering import Request
 from trunkline.service.replies import account_of, capabilities_of
 from trunkline.service.snapshots import ACTIVE
 from trunkline.service.windows import REFUSALS, Open, Verdict, judge
@@ -41,7 +51,8 @@ class Objection(msgspec.Struct, frozen=True):
 class Carried(msgspec.Struct, frozen=True, kw_only=True):
     """One request to the platform."""
 
-    #: Number of the message that it belongs to, from 1: a long text is one message in several requests.
+    #: Number of the message that it belongs to, from 1, of the last one where it carries several: a long text is one
+    #: message in several requests, and short ones share a request where the platform takes several at once.
     message: int
     parts: tuple[Content, ...]
     quick_replies: tuple[QuickReply, ...]
@@ -155,21 +166,54 @@ def _free_requests(database: Database, thread_id: str, now: int) -> int:
     return int(max(0, database.execute(usable).scalar_one() - database.execute(waiting).scalar_one()))
 
 
+class _Planned(msgspec.Struct, frozen=True):
+    """One delivery that is to be."""
+
+    message: int
+    step: Step
+    request: Request
+
+    @property
+    def load(self) -> Load:
+        return Load(
+            parts=len(self.request.parts),
+            under=self.step.verdict.window,
+            asks=bool(self.request.quick_replies),
+        )
+
+
 def _requests(steps: Sequence[Step], capabilities: Capabilities, free: int) -> Iterator[Carried]:
-    for number, step in enumerate(steps, 1):
-        refusal = None if step.refusal is None else Objection(step.refusal, REFUSALS[step.refusal])
-        for request in step.plan.requests:
-            cost = None if refusal is not None else _cost(step.verdict, capabilities, is_free=free > 0)
-            free -= refusal is None
-            yield Carried(
-                message=number,
-                parts=request.parts,
-                quick_replies=request.quick_replies,
-                level=step.plan.level,
-                notes=step.plan.notes,
-                cost=cost,
-                refusal=refusal,
-            )
+    """Yield the requests as the outbox will make them of deliveries that wait together."""
+    planned = [
+        _Planned(number, step, request) for number, step in enumerate(steps, 1) for request in step.plan.requests
+    ]
+    while planned:
+        count = 1
+        refusal = _objection(planned[0].step)
+        if refusal is None:
+            going = list(takewhile(lambda one: one.step.refusal is None, planned))
+            count = count_together([one.load for one in going], batch_size(capabilities))
+        cost = None if refusal is not None else _cost(planned[0].step.verdict, capabilities, is_free=free > 0)
+        free -= refusal is None
+        yield _carried(planned[:count], cost, refusal)
+        planned = planned[count:]
+
+
+def _objection(step: Step) -> Objection | None:
+    return None if step.refusal is None else Objection(step.refusal, REFUSALS[step.refusal])
+
+
+def _carried(together: Sequence[_Planned], cost: Cost | None, refusal: Objection | None) -> Carried:
+    plans = {one.message: one.step.plan for one in together}.values()
+    return Carried(
+        message=together[-1].message,
+        parts=tuple(part for one in together for part in one.request.parts),
+        quick_replies=together[-1].request.quick_replies,
+        level=max((plan.level for plan in plans), key=list(Level).index),
+        notes=tuple(dict.fromkeys(note for plan in plans for note in plan.notes)),
+        cost=cost,
+        refusal=refusal,
+    )
 
 
 def _cost(verdict: Verdict, capabilities: Capabilities, *, is_free: bool) -> Cost:

@@ -11,15 +11,26 @@ from sqlalchemy import bindparam, select
 from trunkline.errors import PlatformAnswer
 from trunkline.model import Actor, ActorKind, DeliveryState, Reason, is_further, new_id
 from trunkline.service.snapshots import ACTIVE, delivery_snapshot, furthest, is_retryable
+from trunkline.service.windows import correct
 from trunkline.store import Prepared, schema
 
 if TYPE_CHECKING:
     from trunkline.contract import EchoReceived, ReceiptReceived
     from trunkline.store import Transaction
 
-__all__ = ["ACTIVE", "announce", "announce_rows", "apply_receipt", "confirm", "late_failure", "reconcile_echo"]
+__all__ = [
+    "ACTIVE",
+    "LateAnswer",
+    "announce",
+    "announce_rows",
+    "apply_receipt",
+    "confirm",
+    "late_failure",
+    "reconcile_echo",
+]
 
 _d = schema.delivery.c
+_m = schema.message.c
 _at_platform = schema.delivery_id_at_platform
 #: A platform's watermark and our clock may differ by this much.
 _SLACK_MS = 2000
@@ -37,7 +48,7 @@ def apply_receipt(tx: Transaction, account_id: str, item: ReceiptReceived, now: 
                 account_id=account_id,
                 external_id=item.external_id,
                 state=item.state.value,
-                answer=None if item.answer is None else _encode(item.answer).decode(),
+                answer=_encode_late(item),
                 at=item.at_ms or now,
             )
         )
@@ -69,9 +80,34 @@ def _advance(tx: Transaction, row: Any, item: ReceiptReceived, now: int) -> None
     reason = late_failure(item.state, item.answer)
     values = {"state": item.state.value, "reason": reason, "updated_at": now, "sent_at": row.sent_at or now}
     tx.execute(schema.delivery.update().where(_d.id == row.id).values(values))
+    if item.correlation is not None and item.external_id is not None:
+        _name(tx, row, item.external_id)
+    if item.window_code is not None and row.window is not None:
+        correct(tx, row.thread_id, row.window, item.window_code, now, sent_at=row.sent_at)
     announce(tx, row.id, now, actor=Actor(ActorKind.CONNECTOR, row.account_id))
     if row.state in ACTIVE:
         tx.wake("outbox")  # later replies of the thread waited for this one
+
+
+def _name(tx: Transaction, row: Any, external_id: str) -> None:
+    """Keep the platform's id of a delivery whose answer we missed: quotes and later receipts refer to it."""
+    columns = ("account_id", "external_id", "delivery_id", "message_id")
+    tx.insert_new(_at_platform, [(row.account_id, external_id, row.id, row.message_id)], columns, ("external_id",))
+    unnamed = (_m.id == row.message_id, _m.external_id.is_(None))
+    tx.execute(schema.message.update().where(*unnamed).values(external_id=external_id))
+
+
+class LateAnswer(PlatformAnswer, frozen=True, kw_only=True):
+    """What a receipt that came before our own answer said: kept as one value until the answer is there."""
+
+    window_code: str | None = None
+
+
+def _encode_late(item: ReceiptReceived) -> str | None:
+    if item.answer is None and item.window_code is None:
+        return None
+    answer = item.answer or PlatformAnswer()
+    return _encode(LateAnswer(**msgspec.structs.asdict(answer), window_code=item.window_code)).decode()
 
 
 def late_failure(state: DeliveryState, answer: PlatformAnswer | None) -> str | None:
@@ -116,9 +152,7 @@ def confirm(tx: Transaction, account_id: str, delivery_id: str, external_id: str
     row = tx.execute(found).one_or_none()
     if row is None:
         return False
-    key = (account_id, external_id)
-    columns = ("account_id", "external_id", "delivery_id", "message_id")
-    tx.insert_new(_at_platform, [(*key, row.id, row.message_id)], columns, ("external_id",))
+    _name(tx, row, external_id)
     if row.state == "failed" or is_further(DeliveryState.SENT, DeliveryState(row.state)):
         values = {"state": "sent", "reason": None, "updated_at": now, "sent_at": row.sent_at or now}
         tx.execute(schema.delivery.update().where(_d.id == row.id).values(values))

@@ -314,9 +314,16 @@ def _requeue(tx: Transaction, row: Any, verdict: Verdict, now: int) -> None:
         # A new send, by a person's wish: it may take a new credential, and may show a second time.
         "credential_id": None,
         "after_uncertain": False,
-        # What the platform once took it would take for the same again.
-        "key": str(uuid4()) if row.sent_at is not None else row.key,
+        "key": _key_again(tx, row),
         "maybe_duplicate": bool(row.maybe_duplicate) or bool(row.after_uncertain),
         "updated_at": now,
     }
     tx.execute(schema.delivery.update().where(schema.delivery.c.id == row.id).values(values))
+
+
+def _key_again(tx: Transaction, row: Any) -> str:
+    """What the platform once took it would take for the same again, and a request of several is not this one alone."""
+    table = schema.delivery
+    same = (table.c.thread_id == row.thread_id, table.c.key == row.key, table.c.id != row.id)
+    others = tx.execute(select(table.c.id).where(*same).limit(1)).first()
+    return row.key if row.sent_at is None and others is None else str(uuid4())

@@ -22,6 +22,7 @@ __all__ = [
     "Verdict",
     "correct",
     "judge",
+    "merged",
     "open_windows",
     "read_windows",
     "spend",
@@ -79,14 +80,14 @@ def open_windows(
         _save(tx, thread_id, name, at, (at, 0), exists=True)
         known[name] = (at, 0)
     for window in opened:
-        value = _merged(known.get(window.name), window, at)
+        value = merged(known.get(window.name), window, at)
         _save(tx, thread_id, window.name, at, value, exists=window.name in known)
         known[window.name] = value
     return known
 
 
-def _merged(old: Open | None, window: Window, at: int) -> Open:
-    """Acts do not add up: the larger budget and the later end count."""
+def merged(old: Open | None, window: Window, at: int) -> Open:
+    """Return what an act at `at` makes of a window: acts do not add up, the larger budget and the later end count."""
     ends = None if window.lasts_s is None else at + window.lasts_s * 1000
     if old is None or (old[0] is not None and old[0] <= at):
         return ends, window.budget
@@ -144,24 +145,25 @@ def spend(tx: Transaction, thread_id: str, name: str, count: int) -> None:
     tx.run(_SPEND, {"thread": thread_id, "window": name, "count": count})
 
 
+_MEANT = (_w.thread_id == bindparam("thread"), _w.name == bindparam("window"), _w.opened_at <= bindparam("sent"))
 _CLOSE = Prepared(
     update(schema.window)
-    .where(_w.thread_id == bindparam("thread"), _w.name == bindparam("window"))
+    .where(*_MEANT)
     .values(expires_at=case((_w.expires_at < bindparam("now"), _w.expires_at), else_=bindparam("now")))
 )
-_EMPTY = Prepared(
-    update(schema.window)
-    .where(_w.thread_id == bindparam("thread"), _w.name == bindparam("window"), _w.remaining.is_not(None))
-    .values(remaining=0)
-)
+_EMPTY = Prepared(update(schema.window).where(*_MEANT, _w.remaining.is_not(None)).values(remaining=0))
 
 
-def correct(tx: Transaction, thread_id: str, window: str, code: str, now: int) -> None:
-    """Believe the platform: what it calls closed or used up is so, whatever we had counted."""
+def correct(tx: Transaction, thread_id: str, window: str, code: str, now: int, *, sent_at: int | None = None) -> None:
+    """Believe the platform: what it calls closed or used up is so, whatever we had counted.
+
+    `sent_at` is when the message went that it says so of, now unless given: an act after it opened the window anew.
+    """
+    place = {"thread": thread_id, "window": window, "sent": now if sent_at is None else sent_at}
     if code == "budget_spent":
-        tx.run(_EMPTY, {"thread": thread_id, "window": window})
+        tx.run(_EMPTY, place)
     else:
-        tx.run(_CLOSE, {"thread": thread_id, "window": window, "now": now})
+        tx.run(_CLOSE, {**place, "now": now})
 
 
 def window_snapshot(windows: Sequence[Window], known: Mapping[str, Open], now: int) -> dict[str, Any] | None:

@@ -119,7 +119,7 @@ class FakeServices(Generic[ConfigT]):
     ) -> None:
         self.account_id, self.channel, self.config = "account-under-test", channel, config
         self.clock: Clock = clock or HandClock()
-        self.http = http or httpx2.AsyncClient(timeout=5, trust_env=False, verify=_NO_CERTIFICATES)
+        self.http = http or httpx2.AsyncClient(timeout=60, trust_env=False, verify=_NO_CERTIFICATES)
         self.tokens = MemoryTokens(self.clock)
         self.media = MemoryMedia()
 

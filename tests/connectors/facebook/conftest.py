@@ -74,7 +74,7 @@ async def build(clock: HandClock, media: MemoryMedia) -> AsyncIterator[Build]:
 
         def make(simulator: Simulator, **settings: Any) -> Connector:
             config = Config.model_validate({**simulator.settings(), **settings})
-            http = httpx2.AsyncClient(timeout=5, trust_env=False, verify=NO_CERTIFICATES)
+            http = httpx2.AsyncClient(timeout=60, trust_env=False, verify=NO_CERTIFICATES)
             services = FakeServices(config, channel=config.channel, clock=clock, http=http)
             services.media = media
             stack.push_async_callback(services.http.aclose)

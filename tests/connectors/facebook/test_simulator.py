@@ -295,7 +295,7 @@ async def test_there_must_be_something_to_press(page: Simulator, ada: Customer, 
 
 
 async def test_the_phone_page_writes_and_presses(either: Simulator, build: Build, http: httpx2.AsyncClient) -> None:
-    phone = httpx2.AsyncClient(base_url=either.url, trust_env=False, timeout=5, verify=NO_CERTIFICATES)
+    phone = httpx2.AsyncClient(base_url=either.url, trust_env=False, timeout=60, verify=NO_CERTIFICATES)
     async with phone:
         id_ = (await phone.post("/_sim/customers", json={"name": "Ada"})).json()["id"]
         assert (await phone.get("/")).status_code == 200

@@ -113,5 +113,5 @@ async def shop(line: Simulator) -> AsyncIterator[Shop]:
 @pytest.fixture
 async def http(line: Simulator) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"Authorization": f"Bearer {line.world.long_lived}"}
-    async with httpx2.AsyncClient(base_url=line.url, headers=headers, trust_env=False, timeout=5) as client:
+    async with httpx2.AsyncClient(base_url=line.url, headers=headers, trust_env=False, timeout=60) as client:
         yield client

@@ -15,7 +15,7 @@ from trunkline_line.simulator import Customer, Simulator
 
 @pytest.fixture
 async def lab(line: Simulator) -> Any:
-    async with httpx2.AsyncClient(base_url=f"{line.url}/_sim/lab/", trust_env=False, timeout=5) as client:
+    async with httpx2.AsyncClient(base_url=f"{line.url}/_sim/lab/", trust_env=False, timeout=60) as client:
         yield client
 
 

@@ -177,7 +177,7 @@ async def test_an_unsent_message_leaves_a_note(line: Simulator, ada: Customer) -
 
 
 async def test_open_phones_hear_of_changes(line: Simulator, http: httpx2.AsyncClient, ada: Customer) -> None:
-    async with asyncio.timeout(5), http.stream("GET", "/_sim/live") as stream:
+    async with asyncio.timeout(60), http.stream("GET", "/_sim/live") as stream:
         lines = stream.aiter_lines()
         assert await anext(lines) == 'data: {"customer":""}'
         await ada.text("hello")

@@ -72,7 +72,7 @@ class App:
     async def _next(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 line = await self._process.stdout.readline()
         except TimeoutError:
             pytest.fail(f"Nothing came any more; what was told and not asked for: {self.told}")

@@ -112,7 +112,6 @@ def test_secrets_are_write_only_in_the_form() -> None:
 # ---------------------------------------------------------------- what is declared
 
 
-@pytest.mark.requirement("000-13")
 def test_the_declaration_is_row_3_of_the_table() -> None:
     (channel,) = SPEC.channels
     declared = channel.capabilities.submissions

@@ -38,7 +38,7 @@ async def build(clock: HandClock) -> AsyncIterator[Build]:
 
         def make(simulator: Simulator, **settings: Any) -> Connector:
             config = Config(**{**simulator.settings(), **settings})
-            http = httpx2.AsyncClient(timeout=5, trust_env=False, verify=_TLS)
+            http = httpx2.AsyncClient(timeout=60, trust_env=False, verify=_TLS)
             services = FakeServices(config, channel=simulator.channel, clock=clock, http=http)
             stack.push_async_callback(services.http.aclose)
             connector = SPEC.build(services)

@@ -24,10 +24,10 @@ from tests.connectors.wechat.vectors import (
     VECTORS,
     Vector,
 )
-from trunkline.contract import WebhookRequest
+from trunkline.contract import WebhookRequest, sorted_sha1
 from trunkline.errors import SignatureInvalid
 from trunkline.testing.services import HandClock
-from trunkline_wechat.crypto import STALE_S, Door, decode_key, decrypt, encrypt, signature
+from trunkline_wechat.crypto import STALE_S, Door, decode_key, decrypt, encrypt
 
 Query = dict[str, str]
 V1 = {"signature": SIGNATURE_V1, "timestamp": "1720000001", "nonce": "831207456"}
@@ -53,11 +53,11 @@ def outer(encrypted: str) -> bytes:
 
 
 def test_the_plain_signature_is_that_of_vector_v1() -> None:
-    assert signature(TOKEN, "1720000001", "831207456") == SIGNATURE_V1
+    assert sorted_sha1(TOKEN, "1720000001", "831207456") == SIGNATURE_V1
 
 
 def test_values_are_sorted_as_strings_and_not_as_numbers_as_in_vector_s1() -> None:
-    assert signature("ZZtoken", "1720000010", "99") == "b275cbe6a41134bcb1297be6d9426f963496e79e"
+    assert sorted_sha1("ZZtoken", "1720000010", "99") == "b275cbe6a41134bcb1297be6d9426f963496e79e"
 
 
 @pytest.mark.parametrize(("key", "decoded"), [(KEY_A, HEX_A), (KEY_B, HEX_B)])
@@ -85,7 +85,7 @@ def test_a_vector_is_encrypted_to_the_byte(name: str) -> None:
 def test_a_vector_is_decrypted_and_its_signature_holds(name: str) -> None:
     vector = VECTORS[name]
     assert decrypt(decode_key(vector.key), vector.cipher) == (vector.plain.encode(), vector.receive_id)
-    assert signature(TOKEN, vector.timestamp, vector.nonce, vector.cipher) == vector.signature
+    assert sorted_sha1(TOKEN, vector.timestamp, vector.nonce, vector.cipher) == vector.signature
 
 
 @pytest.mark.parametrize("name", VECTORS)
@@ -108,7 +108,7 @@ def test_a_changed_ciphertext_fails_cleanly_or_says_whom_it_was_for(at: int, bit
     data = bytearray(base64.b64decode(VECTORS["V2"].cipher))
     data[at] ^= 1 << bit
     changed = base64.b64encode(data).decode()
-    query = {"timestamp": "1", "nonce": "2", "msg_signature": signature(TOKEN, "1", "2", changed)}
+    query = {"timestamp": "1", "nonce": "2", "msg_signature": sorted_sha1(TOKEN, "1", "2", changed)}
     message = b""
     with contextlib.suppress(SignatureInvalid):
         message = door(KEY_A).open(query, changed)
@@ -182,14 +182,14 @@ def test_a_flipped_byte_with_a_new_signature_is_refused_in_words() -> None:
     data = bytearray(base64.b64decode(VECTORS["V2"].cipher))
     data[-1] ^= 1
     changed = base64.b64encode(data).decode()
-    query = {"timestamp": "1", "nonce": "2", "msg_signature": signature(TOKEN, "1", "2", changed)}
+    query = {"timestamp": "1", "nonce": "2", "msg_signature": sorted_sha1(TOKEN, "1", "2", changed)}
     with pytest.raises(SignatureInvalid, match="encoding_aes_key"):
         door(KEY_A).authenticate(post(query, outer(changed)))
 
 
 @pytest.mark.parametrize("encrypted", ["", "AAAA", "!!!", "A" * 24, "A" * 43 + "="])
 def test_a_cipher_that_is_none_is_refused_though_it_is_signed(encrypted: str) -> None:
-    query = {"timestamp": "1", "nonce": "2", "msg_signature": signature(TOKEN, "1", "2", encrypted)}
+    query = {"timestamp": "1", "nonce": "2", "msg_signature": sorted_sha1(TOKEN, "1", "2", encrypted)}
     with pytest.raises(SignatureInvalid):
         door(KEY_A).authenticate(post(query, outer(encrypted)))
 
@@ -237,7 +237,7 @@ def test_sec_20_a_doctype_around_the_cipher_is_refused_unread() -> None:
 
 
 def test_a_plain_callback_without_a_time_is_refused_though_it_is_signed() -> None:
-    query = {"signature": signature(TOKEN, "", "1"), "nonce": "1"}
+    query = {"signature": sorted_sha1(TOKEN, "", "1"), "nonce": "1"}
     with pytest.raises(SignatureInvalid, match="too old"):
         door().authenticate(post(query, b"<xml></xml>"))
 

@@ -14,7 +14,7 @@ from tests.connectors.wechat.company import DESK, OTHER, SEND_KF, Company, answe
 from tests.connectors.wechat.conftest import Build, tokens_of
 from tests.connectors.wechat.test_kf_inbound import HEAD, SAMPLES, page_of
 from trunkline.contract import Item, MediaStream, MessageReceived
-from trunkline.errors import BodyUnreadable, DeliveryError, RateLimited, SignInNeeded, Undeliverable
+from trunkline.errors import BodyUnreadable, DeliveryError, RateLimited, SignInNeeded, TryLater, Undeliverable
 from trunkline.model import Address, Audio, File, Image, Media, MediaSource
 from trunkline.testing.faults import Fault
 from trunkline.testing.pictures import picture
@@ -72,6 +72,33 @@ async def test_a_file_of_words_is_no_answer_of_the_platform(kf: Company, mime: s
 
 async def _bytes(stream: MediaStream) -> bytes:
     return b"".join([chunk async for chunk in stream.chunks])
+
+
+@pytest.fixture
+async def film(kf: Company, monkeypatch: pytest.MonkeyPatch) -> Media:
+    """Return a file of 25 bytes, where one answer carries ten."""
+    monkeypatch.setattr("trunkline_wechat.simulator.qyapi_app.PIECE", 10)
+    monkeypatch.setattr("trunkline_wechat.api._PIECE", 10)
+    media_id = kf.simulator.world.keep("file", bytes(range(65, 90)), "video/mp4", "film.mp4")
+    await kf.surface.write(kf.person(), "file", {"media_id": media_id})
+    content = only(await kf.arrived(), MessageReceived).content
+    assert isinstance(content, File)
+    return content.media
+
+
+async def test_a_file_that_is_too_large_for_one_answer_is_fetched_in_pieces(kf: Company, film: Media) -> None:
+    opened = await kf.connector.fetch(film)
+    assert (opened.size, opened.name, opened.mime) == (25, "film.mp4", "video/mp4")
+    assert await _bytes(opened) == bytes(range(65, 90))
+    asked = [one.headers.get("range") for one in kf.simulator.requests("/cgi-bin/media/get")]
+    assert asked == [None, "bytes=0-9", "bytes=10-19", "bytes=20-29"]
+
+
+async def test_a_file_whose_pieces_do_not_make_it_whole_is_tried_again(kf: Company, film: Media) -> None:
+    opened = await kf.connector.fetch(film)
+    kf.simulator.world.files.clear()
+    with pytest.raises(TryLater):
+        await _bytes(opened)
 
 
 async def test_a_file_is_gone_after_three_days_and_says_so(kf: Company) -> None:

@@ -15,6 +15,7 @@ from trunkline.contract import (
     EchoReceived,
     Ignored,
     Item,
+    MessageRecalled,
     MessageReceived,
     PullRequested,
     ReceiptReceived,
@@ -79,6 +80,27 @@ def test_every_late_failure_has_words_for_the_agent(fail_type: int, words: str) 
     assert isinstance(item, ReceiptReceived)
     assert item.answer is not None
     assert (item.external_id, item.state, item.answer.text) == ("wk1:m1", "failed", words)
+
+
+@pytest.mark.parametrize(
+    ("fail_type", "window_code"),
+    [(4, "window_closed"), (5, "window_closed"), (6, "budget_spent"), (10, None), (99, None)],
+)
+def test_a_late_failure_says_what_is_left_of_the_window(fail_type: int, window_code: str | None) -> None:
+    event = {"event_type": "msg_send_fail", "open_kfid": "wk1", "fail_msgid": "m1", "fail_type": fail_type}
+    item = read({**HEAD, "origin": 4, "msgtype": "event", "event": event})
+    assert isinstance(item, ReceiptReceived)
+    assert item.window_code == window_code
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("user_recall_msg", (False, None)), ("servicer_recall_msg", (True, "staff1"))]
+)
+def test_a_recall_by_staff_names_them_and_not_the_customer(kind: str, told: tuple[bool, str | None]) -> None:
+    event = {"event_type": kind, "open_kfid": "wk1", "external_userid": "wm1", "recall_msgid": "m1"}
+    item = read({**HEAD, "origin": 4, "msgtype": "event", "event": {**event, "servicer_userid": "staff1"}})
+    assert isinstance(item, MessageRecalled)
+    assert (item.by_staff, item.author_name) == told
 
 
 def test_a_failure_of_a_new_type_is_still_a_failure() -> None:

@@ -53,7 +53,7 @@ class Caller:
 async def caller(clock: HandClock, request: pytest.FixtureRequest) -> AsyncIterator[Caller]:
     async with (
         Simulator(channel=request.param, clock=clock) as simulator,
-        httpx2.AsyncClient(base_url=simulator.url, trust_env=False, timeout=5) as http,
+        httpx2.AsyncClient(base_url=simulator.url, trust_env=False, timeout=60) as http,
     ):
         caller = Caller(simulator, http)
         await caller.login()

@@ -27,6 +27,7 @@ from trunkline.model import (
     Video,
 )
 from trunkline.service.rendering import plan_for
+from trunkline.testing.faults import Fault
 from trunkline.testing.phones import Action
 from trunkline.testing.pictures import picture
 from trunkline.testing.services import HandClock
@@ -186,9 +187,40 @@ async def test_a_repeated_template_is_shown_once(oa: Simulator, build: Build) ->
 
 
 async def test_templates_are_listed_with_their_blanks(oa: Simulator, build: Build) -> None:
-    (info,) = await build(oa).templates()
+    info, notice = await build(oa).templates()
+    assert (notice.name, [one.name for one in notice.variables]) == ("subscribe:TPL_NOTICE", ["thing1"])
     assert (info.name, info.category, info.text) == ("TPL_ORDER", "Order", "{{first}}\nOrder: {{keyword1}}")
     assert [variable.name for variable in info.variables] == ["first", "keyword1"]
+
+
+async def test_a_subscription_notice_goes_out_once_for_each_consent_follower_or_not(
+    oa: Simulator, build: Build, clock: HandClock
+) -> None:
+    customer, connector = await ada(oa), build(oa)
+    await oa.act(customer, Action(kind="unfollow"))
+    clock.move(49 * 3600)
+    values = {"thing1": "Your order", "url": "https://shop.example/o"}
+    notice = Template(name="subscribe:TPL_NOTICE", language="zh_CN", variables=values)
+    accepted = await connector.deliver(outbound(customer, notice))
+    body = json.loads(oa.requests("/cgi-bin/message/subscribe/bizsend")[-1].body)
+    assert body == {
+        "touser": customer,
+        "template_id": "TPL_NOTICE",
+        "data": {"thing1": {"value": "Your order"}},
+        "page": "https://shop.example/o",
+    }
+    assert (accepted.route, len(accepted.parts), len(seen(oa, customer))) == ("template", 1, 1)
+    with pytest.raises(Undeliverable) as refused:
+        await connector.deliver(outbound(customer, notice))
+    assert (refused.value.whose, len(seen(oa, customer))) == ("recipient", 1)
+
+
+async def test_an_account_without_subscription_notices_lists_its_templates_all_the_same(
+    oa: Simulator, build: Build
+) -> None:
+    refusal = json.dumps({"errcode": 48001, "errmsg": "api unauthorized"})
+    oa.fail(Fault(do="answer", path="/wxaapi/newtmpl/gettemplate", status=200, body=refusal))
+    assert [one.name for one in await build(oa).templates()] == ["TPL_ORDER"]
 
 
 # ---------------------------------------------------------------- windows

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.connectors.wechat.vectors import CORP_ID, KEY_B, TOKEN
-from trunkline.contract import AccountChanged, Ignored, Item, TrustedBody, Unknown, WebhookRequest
+from trunkline.contract import AccountChanged, Ignored, Item, TrustedBody, Unknown, WebhookRequest, sorted_sha1
 from trunkline.errors import BodyUnreadable, SignatureInvalid
 from trunkline.testing.services import FakeServices
 from trunkline_wechat import SPEC
 from trunkline_wechat.config import Config
-from trunkline_wechat.crypto import decode_key, encrypt, signature
+from trunkline_wechat.crypto import decode_key, encrypt
 from trunkline_wechat.simulator.wire import xml_of
 from trunkline_wechat.wecom.inbound import items_of
 
@@ -108,7 +108,7 @@ async def connector() -> Any:
 def sealed(body: bytes, *, receive_id: str = CORP_ID, token: str = TOKEN) -> WebhookRequest:
     encrypted = encrypt(decode_key(KEY_B), body, receive_id)
     query = {"timestamp": "1720000002", "nonce": "n"}
-    query["msg_signature"] = signature(token, *query.values(), encrypted)
+    query["msg_signature"] = sorted_sha1(token, *query.values(), encrypted)
     return WebhookRequest(method="POST", query=query, headers={}, body=xml_of({"Encrypt": encrypted}))
 
 
@@ -127,7 +127,7 @@ def test_sec_08_a_callback_of_somebody_else_is_refused(connector: Any, wrong: di
 
 def test_sec_08_a_callback_in_clear_is_refused(connector: Any) -> None:
     body = xml_of({**HEAD, "MsgType": "text", "Content": "hello", "MsgId": 1})
-    query = {"timestamp": "1720000002", "nonce": "n", "signature": signature(TOKEN, "1720000002", "n")}
+    query = {"timestamp": "1720000002", "nonce": "n", "signature": sorted_sha1(TOKEN, "1720000002", "n")}
     for one in (query, {**query, "msg_signature": query["signature"]}, {}):
         with pytest.raises(SignatureInvalid):
             connector.authenticate(WebhookRequest(method="POST", query=one, headers={}, body=body))

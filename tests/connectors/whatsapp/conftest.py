@@ -51,7 +51,7 @@ async def build(whatsapp: Simulator, clock: HandClock) -> AsyncIterator[Build]:
 
         def make(**settings: Any) -> Connector:
             config = Config(**{**whatsapp.settings(), **settings})
-            http = httpx2.AsyncClient(timeout=5, trust_env=False, verify=False)
+            http = httpx2.AsyncClient(timeout=60, trust_env=False, verify=False)
             services = FakeServices(config, channel="whatsapp", clock=clock, http=http)
             stack.push_async_callback(services.http.aclose)
             connector = SPEC.build(services)
@@ -129,5 +129,5 @@ async def shop(whatsapp: Simulator) -> AsyncIterator[Shop]:
 @pytest.fixture
 async def http(whatsapp: Simulator) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"Authorization": f"Bearer {whatsapp.settings()['access_token']}"}
-    async with httpx2.AsyncClient(base_url=whatsapp.url, headers=headers, trust_env=False, timeout=5) as client:
+    async with httpx2.AsyncClient(base_url=whatsapp.url, headers=headers, trust_env=False, timeout=60) as client:
         yield client

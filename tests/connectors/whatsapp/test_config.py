@@ -74,7 +74,6 @@ def test_every_setting_is_described_for_the_form() -> None:
     assert all(field.description for field in Config.model_fields.values())
 
 
-@pytest.mark.requirement("000-46")
 def test_there_is_one_window_of_a_day_and_no_form_to_leave_a_message() -> None:
     capabilities = SPEC.channels[0].capabilities
     (window,) = capabilities.windows

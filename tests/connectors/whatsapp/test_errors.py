@@ -166,6 +166,16 @@ def test_a_late_failure_has_the_same_code_and_the_details_as_its_words() -> None
     assert (item.answer.code, item.answer.text) == ("131047", "window closed")
 
 
+@pytest.mark.parametrize(
+    ("code", "window_code"), [(131047, "window_closed"), (131026, None), (None, None), ("x", None)]
+)
+def test_a_late_failure_says_whether_the_window_is_over(code: object, window_code: str | None) -> None:
+    status = {"id": "wamid.O", "status": "failed", "errors": [{"code": code}]}
+    (item,) = read(body_of(change(statuses=[status])))
+    assert isinstance(item, ReceiptReceived)
+    assert item.window_code == window_code
+
+
 @pytest.mark.parametrize(("code", "severity"), [(131031, "error"), (190, "error"), (250, "error"), (131000, "warning")])
 def test_trouble_of_the_account_is_louder_than_other_trouble(code: int, severity: str) -> None:
     (item,) = read(body_of(change(errors=[{"code": code, "title": "x"}])))

@@ -15,13 +15,12 @@ from xml.sax.saxutils import escape
 import msgspec
 from aiohttp import web
 
-from trunkline.contract import Clock, WebhookRequest
+from trunkline.contract import Clock, WebhookRequest, sorted_sha1
 from trunkline.model import ContentKind
 from trunkline.testing import phones
 from trunkline.testing.faults import Fault
 from trunkline.testing.pictures import PICTURES, picture
 from trunkline.testing.simulator import Simulator as Base
-from trunkline_baidu.signature import sign
 from trunkline_baidu.simulator.world import Person, Platform, Said, World
 
 __all__ = ["Push", "Simulator"]
@@ -102,7 +101,7 @@ class Simulator(Base):
     def proof(self) -> dict[str, str]:
         """Return signature, timestamp and nonce of this moment."""
         timestamp, nonce = str(self.clock.now_ms() // 1000), str(secrets.randbelow(10**9))
-        signature = sign(self.world.push_token, timestamp, nonce)
+        signature = sorted_sha1(self.world.push_token, timestamp, nonce)
         return {"signature": signature, "timestamp": timestamp, "nonce": nonce}
 
     def strange(self, customer: str) -> bytes:

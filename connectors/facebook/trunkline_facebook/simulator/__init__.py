@@ -12,14 +12,13 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
-from trunkline.contract import Clock, WebhookRequest
+from trunkline.contract import Clock, WebhookRequest, hub_signature
 from trunkline.model import ContentKind, DeliveryState
 from trunkline.testing import phones
 from trunkline.testing.faults import Fault
 from trunkline.testing.phones import Action
 from trunkline.testing.simulator import Simulator as Base
 from trunkline_facebook.connector import FIELDS
-from trunkline_facebook.signature import sign
 from trunkline_facebook.simulator.bubbles import bubbles_of, last_words
 from trunkline_facebook.simulator.customer import REACTIONS, Customer
 from trunkline_facebook.simulator.platform import Platform
@@ -181,7 +180,10 @@ class Simulator(Base):
     # ---------------------------------------------------------------- what the conformance suite asks for
 
     def webhook(self, body: bytes) -> WebhookRequest:
-        headers = {"X-Hub-Signature-256": sign(body, self.world.app_secret), "Content-Type": "application/json"}
+        headers = {
+            "X-Hub-Signature-256": hub_signature(body, self.world.app_secret),
+            "Content-Type": "application/json",
+        }
         return WebhookRequest(method="POST", query={}, headers=CIMultiDict(headers), body=body)
 
     def strange(self, customer: str) -> bytes:

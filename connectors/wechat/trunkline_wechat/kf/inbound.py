@@ -41,6 +41,8 @@ FAILURES = {
     12: "This desk may not send this kind of message.",
     13: "WeChat blocked a link or the content.",
 }
+#: `fail_type` → what it says of the window.
+_WINDOW = {4: "window_closed", 5: "window_closed", 6: "budget_spent"}
 
 
 def joined(desk: str, other: str) -> str:
@@ -160,12 +162,16 @@ def _failed(one: Json) -> Reading:
     words = FAILURES.get(number, f"WeChat could not deliver it (fail_type {number}).")
     answer = {"code": f"fail_type {number}", "text": words}
     id_ = joined(event["open_kfid"], event["fail_msgid"])
-    return contract.ReceiptReceived, {"state": "failed", "external_id": id_, "answer": answer}
+    fields = {"state": "failed", "external_id": id_, "answer": answer, "window_code": _WINDOW.get(number)}
+    return contract.ReceiptReceived, fields
 
 
 def _recalled(one: Json) -> Reading:
+    """Staff who took a message back are named; a customer is not."""
     event = one["event"]
-    return contract.MessageRecalled, {"external_id": joined(event["open_kfid"], event["recall_msgid"])}
+    staff = event["event_type"] == "servicer_recall_msg"
+    who = {"by_staff": staff, "author_name": event.get("servicer_userid") if staff else None}
+    return contract.MessageRecalled, {"external_id": joined(event["open_kfid"], event["recall_msgid"]), **who}
 
 
 def _account(severity: str) -> Callable[[Json], Reading]:

@@ -15,6 +15,7 @@ from trunkline.contract import (
     Item,
     MediaStream,
     OutboundMessage,
+    Seldom,
     Services,
     Signal,
     TemplateInfo,
@@ -29,11 +30,11 @@ from trunkline_wechat.api import Api
 from trunkline_wechat.config import OA, Config
 from trunkline_wechat.crypto import Door
 from trunkline_wechat.official.inbound import items_of
-from trunkline_wechat.official.outbound import Shape, notice_of, shape_of
+from trunkline_wechat.official.outbound import SUBSCRIPTION, Notice, Shape, notice_of, shape_of
 
 _FILM = Path(__file__).parent / "film.jpg"
 #: How long customers see that somebody types; asked again before, the platform says no.
-_TYPING_MS = 15_000
+_TYPING_S = 15
 _BLANK = re.compile(r"\{\{(\w+)\.DATA\}\}")
 
 _BY_HAND = {
@@ -54,7 +55,7 @@ class OfficialConnector(Connector):
         config = self._config
         self._is_oa = config.surface == OA
         self._door = Door(config.callback_tokens, config.keys, config.receive_id, clock=services.clock)
-        self._typed_ms: dict[str, int] = {}
+        self._typing = Seldom(services.clock, every_s=_TYPING_S)
 
     # ---------------------------------------------------------------- what comes in
 
@@ -107,29 +108,31 @@ class OfficialConnector(Connector):
             return await self._api.upload_bytes(kind, _FILM.read_bytes(), name="film.jpg", mime="image/jpeg")
         return await self._api.upload(kind, media)
 
-    async def _notice(self, body: dict[str, Any]) -> Accepted:
-        path = "/cgi-bin/message/template/send" if self._is_oa else "/cgi-bin/message/subscribe/send"
-        answer = await self._api.post(path, body, once=True)
+    async def _notice(self, notice: Notice) -> Accepted:
+        answer = await self._api.post(notice.path, notice.body, once=True)
         id_ = answer.get("msgid")
         return Accepted(route="template", parts=(AcceptedPart(external_id=str(id_)),) if id_ else ())
 
     async def signal(self, signal: Signal) -> None:
         """Show 15 s of typing, at most every 15 s."""
-        if signal.kind != "typing":
-            return
-        now, to = self._clock.now_ms(), signal.to.external_id
-        self._typed_ms = {one: at for one, at in self._typed_ms.items() if now - at < _TYPING_MS}
-        if to not in self._typed_ms:
-            self._typed_ms[to] = now
+        to = signal.to.external_id
+        if signal.kind == "typing" and self._typing.lets(to):
             path = "/cgi-bin/message/custom/typing" if self._is_oa else "/cgi-bin/message/custom/business/typing"
             await self._api.post(path, {"touser": to, "command": "Typing"})
 
     async def templates(self) -> Sequence[TemplateInfo]:
-        if self._is_oa:
-            rows = (await self._api.get("/cgi-bin/template/get_all_private_template")).get("template_list", ())
-            return [_template(row, "template_id") for row in rows]
-        rows = (await self._api.get("/wxaapi/newtmpl/gettemplate")).get("data", ())
-        return [_template(row, "priTmplId") for row in rows]
+        if not self._is_oa:
+            return await self._subscriptions("")
+        rows = (await self._api.get("/cgi-bin/template/get_all_private_template")).get("template_list", ())
+        found = [_template(row, "template_id") for row in rows]
+        try:
+            return [*found, *await self._subscriptions(SUBSCRIPTION)]
+        except (Undeliverable, SignInNeeded):  # an account without the right to them has the others all the same
+            return found
+
+    async def _subscriptions(self, prefix: str) -> list[TemplateInfo]:
+        rows = (await self._api.get("/wxaapi/newtmpl/gettemplate")).get("data") or ()
+        return [_template(row, "priTmplId", prefix) for row in rows]
 
     # ---------------------------------------------------------------- about people and the account
 
@@ -181,13 +184,13 @@ def _remedies(error: SignInNeeded) -> tuple[str, ...]:
     return ("Check AppID and AppSecret in WeChat's console.",)
 
 
-def _template(row: dict[str, Any], name: str) -> TemplateInfo:
+def _template(row: dict[str, Any], name: str, prefix: str = "") -> TemplateInfo:
     """Return a template; every blank has to be filled in, what a tap opens may be."""
     text, found = str(row.get("content", "")), dict[str, None]()
     for blank in _BLANK.finditer(text):
         found.setdefault(blank[1])
     return TemplateInfo(
-        name=str(row.get(name, "")),
+        name=prefix + str(row.get(name, "")),
         language="zh_CN",
         category=str(row.get("title", "")),
         text=_BLANK.sub(r"{{\1}}", text),

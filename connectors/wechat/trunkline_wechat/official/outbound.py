@@ -29,6 +29,8 @@ from trunkline.model import (
 from trunkline_wechat.config import OA
 
 Json = dict[str, Any]
+#: Before the id of a subscription notice of an Official Account, which has ids of two kinds.
+SUBSCRIPTION = "subscribe:"
 #: Languages that a Mini Program's notice may name.
 _LANGUAGES = frozenset({"zh_CN", "en_US", "zh_HK", "zh_TW"})
 
@@ -132,18 +134,29 @@ _OF_MINI: dict[type[Content], Callable[[Any], Shape]] = {
 }
 
 
-def notice_of(part: Template, to: str, key: str, *, surface: str) -> Json:
-    """Return a template message, or a Mini Program's subscription message.
+class Notice(msgspec.Struct, frozen=True):
+    """One notice and the call that takes it."""
+
+    path: str
+    body: Json
+
+
+def notice_of(part: Template, to: str, key: str, *, surface: str) -> Notice:
+    """Return a template message, or a subscription message of either surface.
 
     The variables "url" and "page" say what a tap opens; all others are blanks of the template.
     """
+    opens = {name: str(part.variables[name]) for name in ("url", "page") if part.variables.get(name)}
     blanks = {name: value for name, value in part.variables.items() if name not in {"url", "page"}}
     data = {name: value if isinstance(value, dict) else {"value": str(value)} for name, value in blanks.items()}
-    body: Json = {"touser": to, "template_id": part.name, "data": data}
+    body: Json = {"touser": to, "template_id": part.name.removeprefix(SUBSCRIPTION), "data": data}
+    if surface == OA and part.name.startswith(SUBSCRIPTION):
+        page = {"page": opens["url"]} if "url" in opens else {}
+        return Notice("/cgi-bin/message/subscribe/bizsend", body | page)
     if surface == OA:
+        opens.pop("page", None)
         # For ten minutes the platform sends nothing twice under this name.
-        body["client_msg_id"] = key.replace("-", "")[:32]
-        return body | ({"url": str(part.variables["url"])} if part.variables.get("url") else {})
-    if part.language in _LANGUAGES:
-        body["lang"] = part.language
-    return body | ({"page": str(part.variables["page"])} if part.variables.get("page") else {})
+        return Notice("/cgi-bin/message/template/send", body | opens | {"client_msg_id": key.replace("-", "")[:32]})
+    opens.pop("url", None)
+    language = {"lang": part.language} if part.language in _LANGUAGES else {}
+    return Notice("/cgi-bin/message/subscribe/send", body | opens | language)

@@ -22,6 +22,9 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 #: Messages of an app to one member: the excess is dropped without a word.
 _PER_MEMBER = ((30, MINUTE_MS), (1000, 60 * MINUTE_MS))
 
+#: Bytes that one answer carries of a file.
+PIECE = 20 * 1024 * 1024
+
 
 class Company(Protocol):
     """What the handlers need of the company behind them."""
@@ -80,7 +83,14 @@ class App:
         if kept is None:
             raise Refused(40007, "invalid media_id")
         headers = {"Content-Disposition": f'attachment; filename="{kept.name}"'}
-        return web.Response(body=kept.content, content_type=kept.mime, headers=headers)
+        asked = kept.content[request.http_range]
+        if len(asked) > PIECE:
+            raise Refused(830002, "file size exceeds 20MB, use Range")
+        if "Range" not in request.headers:
+            return web.Response(body=asked, content_type=kept.mime, headers=headers)
+        start = request.http_range.start or 0
+        headers["Content-Range"] = f"bytes {start}-{start + len(asked) - 1}/{len(kept.content)}"
+        return web.Response(status=206, body=asked, content_type=kept.mime, headers=headers)
 
     # ---------------------------------------------------------------- messages
 

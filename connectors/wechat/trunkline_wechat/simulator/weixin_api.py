@@ -64,6 +64,8 @@ class WeixinApi:
                 ("GET", "/cgi-bin/user/info"): self.user,
                 ("POST", "/cgi-bin/message/template/send"): self.template,
                 ("GET", "/cgi-bin/template/get_all_private_template"): self.templates,
+                ("POST", "/cgi-bin/message/subscribe/bizsend"): self.notice,
+                ("GET", "/wxaapi/newtmpl/gettemplate"): self.notices,
             }
         return common | {
             ("POST", "/cgi-bin/message/custom/business/send"): self.send,
@@ -199,9 +201,11 @@ class WeixinApi:
         return answer(msgid=id_)
 
     async def notice(self, request: web.Request) -> web.Response:
-        """A subscription message: one for each consent."""
+        """A subscription message: one for each consent. One of an Official Account opens an address of the web."""
         body = await body_of(request)
         person = self._person(body)
+        if self._is_oa and not str(body.get("page", "https://")).startswith("http"):
+            raise Refused(40035, "invalid parameter page")
         if body.get("template_id") != NOTICE["priTmplId"]:
             raise Refused(40037, "invalid template_id")
         left = person.more.get("consents", CONSENTS)

@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from trunkline.contract import WebhookRequest
-from trunkline_wechat.crypto import decode_key, encrypt, signature
+from trunkline.contract import WebhookRequest, sorted_sha1
+from trunkline_wechat.crypto import decode_key, encrypt
 from trunkline_wechat.simulator.world import World
 
 Json = dict[str, Any]
@@ -54,11 +54,11 @@ def sealed(
     encrypted = encrypt(decode_key(world.aes_key), body, receive_id)
     stamp, nonce = str(world.now() // 1000), str(secrets.randbelow(10**9))
     query = {
-        "signature": signature(world.callback_token, stamp, nonce),
+        "signature": sorted_sha1(world.callback_token, stamp, nonce),
         "timestamp": stamp,
         "nonce": nonce,
         "encrypt_type": "aes",
-        "msg_signature": signature(world.callback_token, stamp, nonce, encrypted),
+        "msg_signature": sorted_sha1(world.callback_token, stamp, nonce, encrypted),
     }
     return _request(query, _outer(body, {**(outer or {}), "Encrypt": encrypted}, keeps_twin=keeps_twin))
 
@@ -66,7 +66,7 @@ def sealed(
 def plain(world: World, body: bytes) -> WebhookRequest:
     """Return a webhook in plain mode: its signature says nothing of the body."""
     stamp, nonce = str(world.now() // 1000), str(secrets.randbelow(10**9))
-    query = {"signature": signature(world.callback_token, stamp, nonce), "timestamp": stamp, "nonce": nonce}
+    query = {"signature": sorted_sha1(world.callback_token, stamp, nonce), "timestamp": stamp, "nonce": nonce}
     return _request(query, body)
 
 
@@ -75,10 +75,10 @@ def challenge(world: World, echo: str, *, receive_id: str | None = None) -> Webh
     stamp, nonce = str(world.now() // 1000), str(secrets.randbelow(10**9))
     query = {"timestamp": stamp, "nonce": nonce, "echostr": echo}
     if receive_id is None:
-        query["signature"] = signature(world.callback_token, stamp, nonce)
+        query["signature"] = sorted_sha1(world.callback_token, stamp, nonce)
     else:
         query["echostr"] = encrypt(decode_key(world.aes_key), echo.encode(), receive_id)
-        query["msg_signature"] = signature(world.callback_token, stamp, nonce, query["echostr"])
+        query["msg_signature"] = sorted_sha1(world.callback_token, stamp, nonce, query["echostr"])
     return WebhookRequest(method="GET", query=query, headers={}, body=b"")
 
 

@@ -11,13 +11,12 @@ from typing import Any, ClassVar
 import msgspec
 from aiohttp import web
 
-from trunkline.contract import Clock, WebhookRequest
+from trunkline.contract import Clock, WebhookRequest, sorted_sha1
 from trunkline.model import ContentKind
 from trunkline.testing import phones
 from trunkline.testing.faults import Fault
 from trunkline.testing.pictures import picture
 from trunkline.testing.simulator import Simulator as Base
-from trunkline_weibo.signature import sign
 from trunkline_weibo.simulator.platform import Platform
 from trunkline_weibo.simulator.world import Fan, Kept, Said, World
 
@@ -120,7 +119,7 @@ class Simulator(Base):
 
     def webhook(self, body: bytes) -> WebhookRequest:
         timestamp, nonce = str(self.clock.now_ms()), str(secrets.randbelow(10**9))
-        signature = sign(self.world.app_secret, timestamp, nonce)
+        signature = sorted_sha1(self.world.app_secret, timestamp, nonce)
         query = {"signature": signature, "timestamp": timestamp, "nonce": nonce}
         headers = {"Content-Type": "application/json; charset=utf-8"}
         return WebhookRequest(method="POST", query=query, headers=headers, body=body)

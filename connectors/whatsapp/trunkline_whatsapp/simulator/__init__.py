@@ -13,13 +13,12 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from trunkline.contract import Clock, WebhookRequest
+from trunkline.contract import Clock, WebhookRequest, hub_signature
 from trunkline.model import ContentKind, DeliveryState
 from trunkline.testing import phones
 from trunkline.testing.faults import Fault
 from trunkline.testing.phones import Action
 from trunkline.testing.simulator import Simulator as Base
-from trunkline_whatsapp.signature import sign
 from trunkline_whatsapp.simulator.bubbles import bubbles_of, last_words
 from trunkline_whatsapp.simulator.customer import Customer
 from trunkline_whatsapp.simulator.platform import Platform
@@ -154,7 +153,10 @@ class Simulator(Base):
     # ---------------------------------------------------------------- what the conformance suite asks for
 
     def webhook(self, body: bytes) -> WebhookRequest:
-        headers = {"x-hub-signature-256": sign(body, self.world.app_secret), "content-type": "application/json"}
+        headers = {
+            "x-hub-signature-256": hub_signature(body, self.world.app_secret),
+            "content-type": "application/json",
+        }
         return WebhookRequest(method="POST", query={}, headers=headers, body=body)
 
     def strange(self, customer: str) -> bytes:

@@ -17,6 +17,7 @@ from trunkline.service.outbox.leases import abandon_leases, release
 from trunkline.service.outbox.rates import Allowance, Recipients
 from trunkline.service.outbox.results import Result, record
 from trunkline.service.outbox.schedule import UNCERTAIN_MS
+from trunkline.service.planning import batch_size
 from trunkline.service.platform_http import classify
 from trunkline.service.worker import Worker
 
@@ -58,6 +59,11 @@ class Outbox(Worker):
         if self._store.dialect == "sqlite":
             await self._take_over()
         await super().start()
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a send of this process is under way."""
+        return any(self._in_flight.values())
 
     async def _take_over(self) -> None:
         """End all leases. Without a key the platform first gets time to show what it has."""
@@ -102,6 +108,7 @@ class Outbox(Worker):
                     sending.reply_credentials,
                     sending.cost.value == "quota",
                     self._recipients[account.id].held(),
+                    batch_size(capabilities),
                 )
             elif account.id in self._allowances:
                 waits.append(self._allowances[account.id].wait_ms())
@@ -184,26 +191,27 @@ class Outbox(Worker):
         log.error("outbox.unrecorded", delivery=result.claim.message.delivery_id)
 
     def _tell(self, result: Result, *, kept: bool) -> None:
-        """Log one attempt and count it."""
+        """Log one attempt and count it, for each delivery that went in it."""
         outcome = "accepted" if result.error is None else result.error.code
-        if self._metrics is not None:
-            self._metrics.attempt(result.claim.account_id, outcome, (result.ended_at - result.claim.created_at) / 1000)
-            repeated = result.claim.message.after_uncertain and result.idempotency is not Idempotency.KEY
-            if repeated and result.error is None:
-                self._metrics.maybe_duplicate.inc()
-        fields: dict[str, Any] = {
-            "account": result.claim.account_id,
-            "delivery": result.claim.message.delivery_id,
-            "attempt": result.claim.attempts,
-            "outcome": outcome,
-            "duration_ms": result.ended_at - result.started_at,
-        }
-        if not kept:
-            log.warning("outbox.lease_lost", **fields)
-        elif result.error is not None:
-            log.info("outbox.attempted", **fields)
-        else:
-            log.debug("outbox.attempted", **fields)
+        repeated = result.claim.message.after_uncertain and result.idempotency is not Idempotency.KEY
+        for one in result.claim.all:
+            if self._metrics is not None:
+                self._metrics.attempt(one.account_id, outcome, (result.ended_at - one.created_at) / 1000)
+                if repeated and result.error is None:
+                    self._metrics.maybe_duplicate.inc()
+            fields: dict[str, Any] = {
+                "account": one.account_id,
+                "delivery": one.message.delivery_id,
+                "attempt": one.attempts,
+                "outcome": outcome,
+                "duration_ms": result.ended_at - result.started_at,
+            }
+            if not kept:
+                log.warning("outbox.lease_lost", **fields)
+            elif result.error is not None:
+                log.info("outbox.attempted", **fields)
+            else:
+                log.debug("outbox.attempted", **fields)
 
 
 def _idempotency(account: Account | None) -> Idempotency:

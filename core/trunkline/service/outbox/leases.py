@@ -36,7 +36,7 @@ _FREE_CREDENTIAL = Prepared(
 
 def release(tx: Transaction, claims: list[Claim], now: int) -> None:
     """Give back what was taken and not begun: it counts as no attempt."""
-    for one in claims:
+    for one in (each for claim in claims for each in claim.all):
         state = "uncertain" if one.message.after_uncertain else "queued"
         tx.run(_RELEASE, {"delivery": one.message.delivery_id, "fence": one.fence, "state": state, "now": now})
         if one.credential_id is not None and not one.message.after_uncertain:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import msgspec
 from sqlalchemy import bindparam, select, update
 
 from trunkline.contract import Accepted, Idempotency
 from trunkline.errors import PlatformAnswer, WindowClosed
-from trunkline.model import Actor, ActorKind, DeliveryState, Reason, is_further, new_id
+from trunkline.model import Actor, ActorKind, Cost, DeliveryState, Reason, is_further, new_id
 from trunkline.service.outbox.brakes import Brakes
-from trunkline.service.outbox.claims import Claim
+from trunkline.service.outbox.pending import Claim
 from trunkline.service.outbox.rulings import Result, Ruling, rule
-from trunkline.service.receipts import announce, announce_rows, late_failure
+from trunkline.service.receipts import LateAnswer, announce, announce_rows, late_failure
 from trunkline.service.windows import correct, spend
 from trunkline.store import Prepared, schema
 
@@ -29,7 +32,7 @@ _SET = ("state", "reason", "due_at", "owner", "lease_until", "after_uncertain", 
 _SETTLE = Prepared(
     update(schema.delivery)
     .where(_d.id == bindparam("delivery"))
-    .values({name: bindparam(name, type_=_d[name].type) for name in (*_SET, "route", "cost", "sent_at")})
+    .values({name: bindparam(name, type_=_d[name].type) for name in (*_SET, "key", "route", "cost", "sent_at")})
 )
 _m = schema.message.c
 _NAMED = Prepared(
@@ -67,7 +70,7 @@ class _Early(msgspec.Struct, frozen=True):
 
     id: str
     state: DeliveryState
-    answer: PlatformAnswer | None
+    answer: LateAnswer | None
 
 
 #: (account, platform id) → receipts that came too early.
@@ -90,6 +93,7 @@ class _Gathered:
 
 def record(tx: Transaction, results: list[Result]) -> list[bool]:
     """Store how attempts ended; False for those whose lease was lost meanwhile, which change nothing."""
+    requests, results = results, [share for result in results for share in _shares(result)]
     rows = _read(tx, results)
     tx.insert(schema.attempt, [_attempt(result) for result in results], _ATTEMPT)
     ours = [result for result in results if _is_ours(result, rows)]
@@ -105,7 +109,23 @@ def record(tx: Transaction, results: list[Result]) -> list[bool]:
         _hold_followers(tx, row, result.ended_at)
     if ours:
         tx.wake("outbox")
-    return [_is_ours(result, rows) for result in results]
+    return [_is_ours(request, rows) for request in requests]
+
+
+def _shares(result: Result) -> Iterator[Result]:
+    """Yield what one attempt is for each delivery that went in it. What the request cost, the first one did."""
+    claim, accepted = result.claim, result.accepted
+    if not claim.riders:
+        yield result
+        return
+    places = [0, *accumulate(one.parts for one in claim.all)]
+    fits = accepted is not None and len(accepted.parts) == places[-1]
+    for number, (one, (start, end)) in enumerate(zip(claim.all, pairwise(places), strict=True)):
+        share = accepted
+        if accepted is not None:
+            parts = accepted.parts[start:end] if fits else () if number else accepted.parts
+            share = msgspec.structs.replace(accepted, parts=parts, cost=Cost.FREE if number else accepted.cost)
+        yield msgspec.structs.replace(result, claim=one, accepted=share, together=len(claim.all), leads=number == 0)
 
 
 def _read(tx: Transaction, results: list[Result]) -> dict[str, Any]:
@@ -146,7 +166,7 @@ def _early_ones(tx: Transaction, results: list[Result]) -> _EarlyOnes:
     found: _EarlyOnes = {}
     columns, key = ("account_id", "external_id", "id", "state", "answer"), (_early.account_id, _early.external_id)
     for account_id, external_id, receipt_id, state, answer in tx.select(schema.early_receipt, key, keys, columns):
-        said = None if answer is None else msgspec.json.decode(answer, type=PlatformAnswer)
+        said = None if answer is None else msgspec.json.decode(answer, type=LateAnswer)
         found.setdefault((account_id, external_id), []).append(_Early(receipt_id, DeliveryState(state), said))
     return found
 
@@ -155,7 +175,8 @@ def _apply(result: Result, row: Any, early: _EarlyOnes, gathered: _Gathered, bra
     claim, now = result.claim, result.ended_at
     if result.accepted is not None:
         gathered.rows[row.id] = _accepted(result, result.accepted, row, early, gathered)
-        brakes.heal(claim.account_id, now)
+        if result.leads:
+            brakes.heal(claim.account_id, now)
         return
     assert result.error is not None  # noqa: S101 - a result is one or the other
     ruling = rule(result, result.error)
@@ -164,7 +185,8 @@ def _apply(result: Result, row: Any, early: _EarlyOnes, gathered: _Gathered, bra
         gathered.corrected.append((claim.thread_id, claim.window, result.error.code, now))
     if claim.credential_id is not None and not changed.after_uncertain:
         gathered.released.append({"credential": claim.credential_id})
-    brakes.trip(claim.account_id, ruling, now)
+    if result.leads:
+        brakes.trip(claim.account_id, ruling, now)
 
 
 def _accepted(result: Result, accepted: Accepted, row: Any, early: _EarlyOnes, gathered: _Gathered) -> Any:
@@ -181,6 +203,8 @@ def _accepted(result: Result, accepted: Accepted, row: Any, early: _EarlyOnes, g
             gathered.forgotten.append({"receipt": receipt.id})
             if is_further(receipt.state, state):
                 state, reason = receipt.state, late_failure(receipt.state, receipt.answer)
+            if receipt.answer is not None and receipt.answer.window_code is not None and claim.window is not None:
+                gathered.corrected.append((claim.thread_id, claim.window, receipt.answer.window_code, now))
     return msgspec.structs.replace(
         row,
         state=state.value,
@@ -222,6 +246,8 @@ def _refused(result: Result, ruling: Ruling, row: Any) -> Any:
     unknown = ruling.is_unknown or bool(row.after_uncertain)
     if due_at is not None and due_at >= row.expires_at:
         state, due_at = (state, row.expires_at) if unknown else ("expired", None)
+    if ruling.leaves_request:
+        row = msgspec.structs.replace(row, key=str(uuid4()))
     reason = Reason(
         code=ruling.code,
         text=ruling.text,
@@ -253,7 +279,7 @@ def _write(tx: Transaction, gathered: _Gathered) -> None:
 
 
 def _settled(row: Any) -> dict[str, Any]:
-    names = (*_SET, "route", "cost", "sent_at")
+    names = (*_SET, "key", "route", "cost", "sent_at")
     values = {name: getattr(row, name) for name in names}
     flags = {name: bool(values[name]) for name in ("after_uncertain", "maybe_duplicate")}
     return {"delivery": row.id, **values, **flags}

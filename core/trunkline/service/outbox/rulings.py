@@ -33,6 +33,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     accepted: Accepted | None = None
     error: DeliveryError | None = None
     idempotency: Idempotency = Idempotency.NOTHING
+    #: Deliveries that went in the request.
+    together: int = 1
+    #: False for all but the first of them: a request is one success or one fault.
+    leads: bool = True
 
 
 class Ruling(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +56,8 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     is_unknown: bool = False
     #: The account is in this state now, and lets one message through at a time.
     account_state: str | None = None
+    #: Goes alone from now on, as a request of its own.
+    leaves_request: bool = False
 
 
 def rule(result: Result, error: DeliveryError) -> Ruling:
@@ -98,7 +104,10 @@ def _sign_in(result: Result, error: SignInNeeded) -> Ruling:
     )
 
 
-def _final(_result: Result, error: Undeliverable) -> Ruling:
+def _final(result: Result, error: Undeliverable) -> Ruling:
+    if result.together > 1 and error.whose == "content" and not result.claim.message.after_uncertain:
+        words = "It was refused together with others; each of them is tried alone."
+        return Ruling(state="queued", code="tried_alone", text=words, due_at=result.ended_at, leaves_request=True)
     return Ruling(state="failed", code=error.code, text=str(error), whose=error.whose)
 
 

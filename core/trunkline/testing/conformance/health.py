@@ -66,7 +66,7 @@ async def ended(stage: Stage) -> None:
     await stage.attempt(message, connector)
     await connector.aclose()
     await services.http.aclose()
-    clean = await stage.settled(lambda: not _left(before), seconds=0.5)
+    clean = await stage.settled(lambda: not _left(before))
     need(clean, f"after aclose a task is left: {_left(before)[:1]}")
     closed = await stage.settled(lambda: stage.simulator.connections <= open_before)
     need(closed, f"after aclose {stage.simulator.connections - open_before} connections to the platform are open")

@@ -12,8 +12,8 @@ from trunkline.testing.conformance.stage import Stage
 
 __all__ = ["run_check"]
 
-#: Seconds that one check may take.
-_LONGEST_S = 20.0
+#: Seconds that one check may take, on a busy machine too.
+_LONGEST_S = 60.0
 
 
 async def run_check(check: Check, subject: Subject) -> Outcome:

@@ -43,6 +43,8 @@ __all__ = ["AGENT", "Stage", "simulator_of"]
 
 AGENT = Author(kind=AuthorKind.AGENT, id="agent-1", name="Bo")
 _MOST_PAGES = 50
+#: Seconds that what is under way may take on a busy machine before it counts as never coming.
+_PATIENCE_S = 10.0
 
 
 def simulator_of(subject: Subject) -> Callable[..., Simulator]:
@@ -184,10 +186,10 @@ class Stage:
                 talk = self.talks.setdefault(customer, Talk(self.capabilities.windows))
                 talk.heard(item, self.clock.now_ms())
 
-    async def settled(self, holds: Callable[[], bool], *, seconds: float = 1.0) -> bool:
+    async def settled(self, holds: Callable[[], bool]) -> bool:
         """Wait until something holds that webhooks under way bring about; False if it does not in time."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(_PATIENCE_S):
                 while not holds():  # noqa: ASYNC110 - what is waited for is another program's, which signals nothing
                     await asyncio.sleep(0.005)
         except TimeoutError:

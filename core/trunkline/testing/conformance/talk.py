@@ -15,7 +15,7 @@ from trunkline.contract import (
     Window,
 )
 from trunkline.model import Address, AuthorKind
-from trunkline.service.windows import Open, Verdict, judge
+from trunkline.service.windows import Open, Verdict, judge, merged
 
 __all__ = ["Talk"]
 
@@ -47,7 +47,7 @@ class Talk:
             if act in window.closed_by:
                 self._known.pop(window.name, None)
             if act in window.opened_by:
-                self._known[window.name] = _merged(self._known.get(window.name), window, at)
+                self._known[window.name] = merged(self._known.get(window.name), window, at)
 
     def judge(self, author: AuthorKind, now: int) -> Verdict:
         """Return the core's verdict on a message by such an author."""
@@ -72,13 +72,3 @@ class Talk:
         if message.window in self._known:
             end, left = self._known[message.window]
             self._known[message.window] = (end, None if left is None else max(0, left - len(message.parts)))
-
-
-def _merged(old: Open | None, window: Window, at: int) -> Open:
-    """Acts do not add up: the larger budget and the later end count."""
-    ends = None if window.lasts_s is None else at + window.lasts_s * 1000
-    if old is None or (old[0] is not None and old[0] <= at):
-        return ends, window.budget
-    later = None if ends is None or old[0] is None else max(ends, old[0])
-    budget = None if window.budget is None or old[1] is None else max(window.budget, old[1])
-    return later, budget
