@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 
 import type { Composer, ReplyPreview, TemplateInfo, ThreadSummary } from '@/api/types'
 import ComposerBox from '@/composer/ComposerBox.vue'
+import { fieldsAsRich, valuesOf } from '@/composer/fields'
 import { areGood, cardsAsRich, cardsOf, faultOf, filledText, matching, placeFrom, richKinds, shapeOf, templateAsRich, type EditedCard } from '@/composer/rich'
 import { useDrafts } from '@/state/drafts'
 import { useOutgoing } from '@/state/outgoing'
@@ -48,6 +49,17 @@ describe('what can be put in', () => {
     expect(rich.sent).toEqual({ type: 'card', title: 'Shoe', text: 'Red', buttons: [{ title: 'Buy', data: 'Buy' }] })
     expect(cardsOf(rich.shown)).toEqual([{ ...CARD, buttons: [{ title: 'Buy', opens: false, value: 'Buy' }] }])
     expect(cardsAsRich([CARD, CARD], 'carousel').sent.type).toBe('carousel')
+  })
+
+  it('is a link or a contact card as soon as what it needs is there', () => {
+    expect(fieldsAsRich('link', { url: 'shop' })).toBeNull()
+    const link = fieldsAsRich('link', { url: ' https://shop.example/42 ', title: 'Shoe' })
+    expect(link?.sent).toEqual({ type: 'link', url: 'https://shop.example/42', title: 'Shoe', text: null })
+    expect(valuesOf(link?.shown ?? null)).toEqual({ url: 'https://shop.example/42', title: 'Shoe', text: '' })
+    expect(fieldsAsRich('contacts', { name: 'Bo' })).toBeNull()
+    const card = fieldsAsRich('contacts', { name: 'Bo', phone: '+49 30 1', organization: 'Shop' })
+    expect(card?.sent).toEqual({ type: 'contacts', people: [{ name: 'Bo', phones: ['+49 30 1'], emails: [], organization: 'Shop' }] })
+    expect(valuesOf(card?.shown ?? null)).toEqual({ name: 'Bo', phone: '+49 30 1', email: '', organization: 'Shop' })
   })
 
   it.each([

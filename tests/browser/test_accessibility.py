@@ -131,7 +131,7 @@ async def test_what_helps_in_a_thread(shop: Shop, enter: Enter, theme: str, size
 
 
 async def test_the_search(shop: Shop, enter: Enter, theme: str, size: Size) -> None:
-    await shop.line.customer("Mei").text("A red bicycle")
+    await shop.line.customer("Mei with a name that is long enough for every screen").text("A red bicycle " * 9)
     screen = await enter(shop, viewport=size, color_scheme=theme)
     page = screen.page
     await screen.visit("/inbox/search")
@@ -139,7 +139,8 @@ async def test_the_search(shop: Shop, enter: Enter, theme: str, size: Size) -> N
     await check(screen, "search")
     await until(lambda: _found(shop))
     await page.get_by_role("searchbox").fill("red")
-    await expect(page.locator("mark")).to_be_visible()
+    await expect(page.locator("mark").first).to_be_visible()
+    assert await page.locator(".search").evaluate("(one) => one.scrollWidth <= one.clientWidth")
     await check(screen, "found")
 
 

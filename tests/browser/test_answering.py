@@ -35,8 +35,9 @@ async def test_a_reply_is_taken_back_in_its_thread_and_from_elsewhere(shop: Shop
     await screen.page.keyboard.press("z")
     await expect(screen.box).to_have_value("Not what I meant")
     assert _sent(mei) == []
-    await screen.box.fill("What I meant")
-    await screen.button("composer.send").click()
+    await screen.answer("What I meant")
+    await expect(screen.button("undo.undo")).to_be_visible()
+    await screen.page.evaluate("__letGo()")
     await expect(screen.message("What I meant")).to_contain_text(words("delivery.sent"))
     assert _sent(mei) == ["What I meant"]
 

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, ViewportSize, expect
 
 from tests.browser.conftest import Enter
 from tests.browser.screen import PHONE, WIDE, Screen, words
 from tests.browser.test_accessibility import check
+from tests.browser.test_customer_panel import in_every_look
 from tests.core.conftest import HandClock
 from tests.desk.conftest import Template as Desk
 from tests.desk.conftest import open_desk, settings_file
 from tests.desk.harness import Running
 from tests.desk.rich import FAIR, RichConnector, open_fair
+from tests.journeys.shop import Shop
 from trunkline.model import Button, Card, Carousel, Location, Template, Text
 
 __all__ = ["open_desk", "settings_file"]
@@ -162,6 +164,27 @@ async def test_cards_side_by_side_and_a_place_are_written_by_keyboard(fair: Fair
     ]
 
 
+async def test_a_link_is_written_with_its_words_where_the_channel_has_links(shop: Shop, enter: Enter) -> None:
+    mei = shop.line.customer("Mei")
+    await mei.text("Where can I read that?")
+    screen = await (await enter(shop)).visit()
+    await screen.open_thread("Mei")
+    dialog = await insert(screen, "link")
+    url = dialog.get_by_role("textbox", name=words("rich.field.url"))
+    await url.fill("nowhere")
+    await expect(dialog.get_by_text(words("rich.noAddress"))).to_be_visible()
+    put = dialog.get_by_role("button", name=words("rich.insertThis"), exact=True)
+    await expect(put).to_be_disabled()
+    await url.fill("https://shop.example/care")
+    await dialog.get_by_role("textbox", name=words("rich.field.title")).fill("Caring for your bicycle")
+    await check(screen, "link")
+    await picture(screen, "link-1280")
+    await put.click()
+    await screen.button("composer.send").click()
+    await expect(screen.message("Caring for your bicycle")).to_contain_text(words("delivery.sent"))
+    assert "https://shop.example/care" in str([said.message for said in mei.sees])
+
+
 async def test_after_the_window_the_composer_offers_what_is_left(fair: Fair, enter: Enter) -> None:
     await fair.past_the_window()
     screen = await opened(fair, enter)
@@ -198,7 +221,8 @@ async def test_a_message_is_reacted_to_and_one_of_ours_taken_back(fair: Fair, en
     await theirs.get_by_role("button", name=words("reactions.react")).click()
     await screen.page.get_by_role("menuitem", name="👍").click()
     await expect(theirs.get_by_role("list", name=words("reactions.label"))).to_contain_text("👍")
-    await picture(screen, "reaction-1280")
+    await in_every_look(screen, "a reaction")
+    await screen.page.set_viewport_size(ViewportSize(width=WIDE["width"], height=WIDE["height"]))
     await box(screen).fill("Sorry, wrong window")
     await screen.button("composer.send").click()
     ours = screen.message("Sorry, wrong window")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from pathlib import Path
 from typing import Any
@@ -261,25 +258,6 @@ async def test_it_speaks_the_language_of_the_page(site: Site, visitor: Visit, lo
     await expect(ana.box).to_have_attribute("aria-label", "Write a message")
 
 
-async def test_who_the_site_says_it_is_takes_the_conversation_along(
-    tmp_path: Path, sqlite_template: Template, visitor: Visit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TRUNKLINE_SECRET_KEY", KEY)
-    settings = {"identity": "accept", "identity_keys": [{"algorithm": "HS256", "key": SECRET}]}
-    async with open_site(tmp_path, sqlite_template, **settings) as known:
-        ana = await (await (await visitor(known)).arrive()).open()
-        await ana.say("Before I signed in")
-        await ana.sees("Before I signed in")
-        now = known.shop.house.clock.now_ms() // 1000
-        await ana.call("identify", _jwt(now, now + 600))
-        await ana.sees("Before I signed in")
-        other = await (await (await visitor(known)).arrive()).open()
-        await other.call("identify", _jwt(now, now + 600))
-        await other.sees("Before I signed in")
-        with pytest.raises(Exception, match="identity_expired"):
-            await other.call("identify", _jwt(now - 4000, now - 3000))
-
-
 async def test_where_files_are_switched_off_there_is_no_button_and_none_is_taken(
     tmp_path: Path, sqlite_template: Template, visitor: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,15 +350,3 @@ async def _tab_to_launcher(ana: Visitor) -> None:
         if (await ana.launcher()).get("focused"):
             return
     raise AssertionError("The launcher cannot be reached with the keyboard.")
-
-
-def _jwt(issued: int, ends: int) -> str:
-    """Return what the site's own server says of its customer."""
-    claims = {"sub": "cust-42", "aud": PUBLIC_KEY, "iat": issued, "exp": ends, "name": "Ana Example"}
-    head, body = (_encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    digest = hmac.digest(SECRET.encode(), f"{head}.{body}".encode(), hashlib.sha256)
-    return f"{head}.{body}.{_encoded(digest)}"
-
-
-def _encoded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.core.conftest import HandClock, make_database, postgres
+from tests.core.conftest import HandClock
+from tests.databases import sqlite_url
 from tests.hosted.booth import BOOTH
 from tests.hosted.people import KEY, OTHER_KEY, Place
 from trunkline.contract import ConnectorSpec
@@ -18,7 +19,7 @@ from trunkline.main import open_house, serve_house
 from trunkline.plugins import Registry
 from trunkline.settings import load_settings
 
-__all__ = ["postgres"]
+__all__ = ["sqlite_url"]
 
 SECRET_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 Opener = Callable[..., Any]
@@ -27,19 +28,6 @@ Opener = Callable[..., Any]
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Run the test on both databases."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/trunkline.db"
-    return make_database(request.getfixturevalue("postgres"))
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/trunkline.db"
 
 
 def registry(*specs: ConnectorSpec, applications: Any = ()) -> Registry:

@@ -206,7 +206,7 @@ def message(text: str = "Hello", client_id: str | None = None, **more: Any) -> d
 
 async def until(socket: Socket, kind: str) -> dict[str, Any]:
     """Read frames until one of this type comes, and return it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             frame: dict[str, Any] = await socket.receive_json()
             if frame["t"] == kind:
@@ -216,7 +216,7 @@ async def until(socket: Socket, kind: str) -> dict[str, Any]:
 async def changes_until(socket: Socket, text: str) -> list[dict[str, Any]]:
     """Read changes until a message with this text was told, and return all of them."""
     found = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             frame: dict[str, Any] = await socket.receive_json()
             if frame["t"] == "change":
@@ -227,7 +227,7 @@ async def changes_until(socket: Socket, text: str) -> list[dict[str, Any]]:
 
 async def closed(socket: Socket) -> int | None:
     """Read until the server ends the connection and return its code."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not socket.closed:
             await socket.receive()
     return socket.close_code

@@ -242,6 +242,22 @@ async def test_the_last_twenty_pages_are_kept_without_what_is_nobodys_business(p
     assert row.origin == '{"referrer":"https://search.example/?q=x"}'
 
 
+async def test_who_looks_after_a_visitor_hears_of_the_next_page_and_the_log_does_not(place: Place) -> None:
+    ana, told = await place.visitor(), list[Moment]()
+    place.house.moments.listen(told.append)
+    await ana.post("/context", {"views": [{"screen": "before a word"}]})
+    assert [moment.kind for moment in told] == []
+    thread = await ana.thread()
+    events = len(await place.rows(schema.event))
+    await ana.post("/context", {"views": [{"screen": "orders"}]})
+    socket, _ = await ana.ready()
+    await socket.send_json({"t": "view", "screen": "order 42"})
+    await socket.send_json({"t": "ping", "n": 1})
+    await until(socket, "pong")
+    assert [(moment.kind, moment.thread_id) for moment in told] == [("visited", thread)] * 2
+    assert len(await place.rows(schema.event)) == events
+
+
 async def test_what_agents_do_among_themselves_is_never_told(place: Place) -> None:
     ana = await place.visitor()
     thread = await ana.thread()

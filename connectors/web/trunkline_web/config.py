@@ -55,7 +55,7 @@ Texts = Mapping[Locale, Words]
 class Key(BaseModel):
     """A key with which the site's own server signs who its customer is."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     algorithm: Literal["HS256", "RS256", "ES256"] = "HS256"
     #: Names the key while it changes.
     kid: str | None = None
@@ -74,7 +74,7 @@ class Key(BaseModel):
 class Config(BaseModel):
     """How a widget looks, where it may stand, and how its visitors prove who they are."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     #: Public: it stands in the page of the site. Without one it is made from the account's id.
     key: Annotated[str, Field(pattern=r"^wk_[A-Za-z0-9_-]{8,64}$")] | None = None
     #: Sites that may show the widget, such as "https://shop.example" or "https://*.shop.example"; none is any.

@@ -31,7 +31,7 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 class Answer(BaseModel):
     """Base of what an answer carries."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class RefusalError(Answer):
@@ -79,7 +79,7 @@ class Limits(Answer):
 class Config(BaseModel):
     """What a client needs to know of an inbox. The connector's own words stand beside (theme, texts, …)."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     inbox: dict[str, Any]
     protocol: dict[str, int]

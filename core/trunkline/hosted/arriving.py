@@ -118,7 +118,7 @@ async def give(call: Call) -> Any:
         visitor_id = new_visitor(tx, call.inbox.id, address_of(proved), proved, call.now)
         keep_facts(tx, visitor_id, stated=stated, proved=proved)
         if views or origin:
-            note_visits(tx, visitor_id, views, origin)
+            note_visits(tx, visitor_id, views, origin, now=call.now)
         return give_token(
             tx, Grant(call.inbox.id, visitor_id, call.inbox.key, call.client, call.body.device_id), call.now
         )
@@ -230,6 +230,7 @@ ROUTES = (
         answer=answers.TokenAnswer,
         refusals=(*_IDENTITY, "identity_conflict"),
         limits=("exchanges.ip",),
+        ends_token=True,
     ),
     ClientRoute(
         method="DELETE",
@@ -240,5 +241,6 @@ ROUTES = (
         status=204,
         query=models.ForceQuery,
         refusals=("anonymous_history_loss",),
+        ends_token=True,
     ),
 )

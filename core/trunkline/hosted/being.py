@@ -15,6 +15,7 @@ from trunkline.hosted import answers, models
 from trunkline.hosted.call import Call
 from trunkline.hosted.calls import ClientRoute
 from trunkline.hosted.objects import profile_of
+from trunkline.hosted.reading import live_thread
 from trunkline.hosted.refusals import ClientRefused
 from trunkline.hosted.visitors import (
     keep_facts,
@@ -22,6 +23,7 @@ from trunkline.hosted.visitors import (
     note_visits,
 )
 from trunkline.model import Actor, ActorKind
+from trunkline.service.moments import Moment
 from trunkline.store import schema
 
 if TYPE_CHECKING:
@@ -165,10 +167,19 @@ async def seen(call: Call) -> None:
 
 
 async def note_views(front: Front, holder: Holder, views: list[dict[str, Any]], origin: Any = None) -> None:
-    """Keep the last pages, and let agents who look see the newest at once."""
+    """Keep the last pages, and let agents who look see the newest at once.
+
+    What was seen is no event: the log remembers what was said and done, not where somebody looked.
+    """
     if not views and not origin:
         return
-    await front.house.store.writer.write(lambda tx: note_visits(tx, holder.visitor_id, views, origin))
+    now = front.house.clock.now_ms()
+    await front.house.store.writer.write(lambda tx: note_visits(tx, holder.visitor_id, views, origin, now=now))
+    async with front.house.store.read() as connection:
+        row = await live_thread(connection, holder)
+    if row is not None and not holder.blocked:
+        actor = {"actor_kind": "contact", "actor_id": row.contact_id, "actor_name": holder.name}
+        front.house.moments.tell(Moment(kind="visited", thread_id=row.id, ttl_s=0, **actor))
 
 
 def views_in(body: models.ContextBody | None, now: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -84,6 +84,8 @@ class ClientRoute(msgspec.Struct, frozen=True, kw_only=True):
     produces: str = "application/json"
     #: True when pages of other sites may call it (GET only): the loader does.
     open_to_pages: bool = False
+    #: True when the caller's token is dead afterwards: nobody can repeat such a call.
+    ends_token: bool = False
     #: Names of limits that each call uses up: "contact", "tokens.ip".
     limits: tuple[str, ...] = ()
 

@@ -14,7 +14,7 @@ from trunkline.hosted.call import Call
 from trunkline.hosted.calls import ClientRoute
 from trunkline.hosted.changes import change_of
 from trunkline.hosted.objects import bare, thread_object
-from trunkline.hosted.reading import Page, messages_of, threads_of, unread_in
+from trunkline.hosted.reading import Page, live_thread, messages_of, threads_of, unread_in
 from trunkline.hosted.receipts import acknowledge, read_upto
 from trunkline.hosted.refusals import ClientRefused
 from trunkline.hosted.visitors import keep_client
@@ -76,11 +76,10 @@ async def thread_of(connection: AsyncConnection, holder: Holder, name: str) -> A
     Raises:
         ClientRefused: 404, of others' threads as of none.
     """
-    rows = await threads_of(connection, holder)
     if name == LIVE:
-        return next((row for row in rows if row.key == holder.address), None)
+        return await live_thread(connection, holder)
     wanted = bare(name, "th_")
-    row = next((row for row in rows if row.id == wanted), None)
+    row = next((row for row in await threads_of(connection, holder) if row.id == wanted), None)
     if row is None:
         raise ClientRefused("not_found")
     return row

@@ -5,6 +5,8 @@ Source: aiohttp 3.14, https://docs.aiohttp.org/en/stable/web_advanced.html (read
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ import msgspec
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
-from trunkline.errors import StoreUnavailable
+from trunkline.errors import ContractError, StoreUnavailable
 from trunkline.hosted import arriving, being, conversing, files, openapi, sockets, speaking, submitting
 from trunkline.hosted.admission import admit, check_client, client_of
 from trunkline.hosted.call import Call
@@ -21,6 +23,7 @@ from trunkline.hosted.calls import ANYBODY, KEY, Answered, ClientCalls, ClientRo
 from trunkline.hosted.front import Front
 from trunkline.hosted.limiting import is_public
 from trunkline.hosted.refusals import ClientRefused
+from trunkline.hosted.repeating import Told, is_repeatable, repeat_of
 from trunkline.log import bind, get_logger
 from trunkline.model import new_id
 
@@ -202,10 +205,13 @@ async def _preflight(_request: web.Request) -> web.Response:
 
 
 def _document(calls: ClientCalls) -> Handler:
-    body = openapi.text(calls).encode()
+    @functools.cache
+    def body() -> bytes:
+        """Made at the first question: it takes as long as a tenth of the start."""
+        return openapi.text(calls).encode()
 
     async def give(_request: web.Request) -> web.StreamResponse:
-        return web.Response(body=body, content_type="application/json")
+        return web.Response(body=body(), content_type="application/json")
 
     return give
 
@@ -224,17 +230,35 @@ def _open(front: Front, route: ClientRoute) -> Handler:
         inbox, holder = await _who(front, route, request, client)
         _check_limits(front, route, request, holder)
         query = _parameters(route.query, request) if route.query else None
-        body = _parse(route.body, await _read(request)) if route.body else None
-        call = Call(front, request, inbox, client, body, query)
+        raw = await _read(request) if route.body else b""
+        call = Call(front, request, inbox, client, _parse(route.body, raw) if route.body else None, query)
         if holder is not None:
             call.held_by(holder)
-        response = _answer(route, await route.handler(call))
+        response = await _once(route, call, raw)
         if route.open_to_pages:
             response.headers["Access-Control-Allow-Origin"] = "*"
             response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
 
     return handle
+
+
+async def _once(route: ClientRoute, call: Call, raw: bytes) -> web.StreamResponse:
+    """Let a call be answered; one that comes again under its key is answered as before."""
+    repeat = repeat_of(call.request, call.holder.visitor_id, raw, call.now) if is_repeatable(route) else None
+    if repeat is None:
+        return _answer(route, await route.handler(call))
+
+    async def work() -> Told:
+        result = await route.handler(call)
+        if isinstance(result, web.StreamResponse):
+            raise ContractError(f"{route.operation} changes something, so it answers with JSON: it may be repeated.")
+        status, body = _told(route, result)
+        return Told(status, b"" if body is None else _encode(body))
+
+    # Whoever hangs up meanwhile must not leave a claim without its answer.
+    told = await asyncio.shield(repeat.once(call.front.house.store, work))
+    return web.Response(status=told.status, body=told.body or None, content_type="application/json")
 
 
 def _check_house(front: Front) -> None:
@@ -337,7 +361,13 @@ def _parameters(model: type[BaseModel], request: web.Request) -> BaseModel:
 def _answer(route: ClientRoute, result: Any) -> web.StreamResponse:
     if isinstance(result, web.StreamResponse):
         return result
-    status, body = (result.status, result.body) if isinstance(result, Answered) else (route.status, result)
+    status, body = _told(route, result)
     if body is None:
-        return web.Response(status=204 if status == 200 else status)
+        return web.Response(status=status)
     return web.Response(status=status, body=_encode(body), content_type="application/json")
+
+
+def _told(route: ClientRoute, result: Any) -> tuple[int, Any]:
+    """Return the status and the JSON of what a handler returned."""
+    status, body = (result.status, result.body) if isinstance(result, Answered) else (route.status, result)
+    return (204 if body is None and status == 200 else status), body

@@ -12,9 +12,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from trunkline.hosted.connector import IdentityMode
 from trunkline.hosted.refusals import ClientRefused
@@ -30,7 +27,6 @@ log = get_logger("hosted")
 _SKEW_S = 60
 _LONGEST_S = 3600
 _MOST_CHARACTERS = 8192
-_KINDS: dict[str, Any] = {"HS256": OctKey, "RS256": RSAKey, "ES256": ECKey}
 #: Claims that are facts about the person, and how long they may be.
 _FACTS = {"name": 200, "email": 254, "phone": 32, "locale": 35}
 
@@ -92,12 +88,18 @@ def _by_token(token: str, policy: IdentityPolicy, audience: str, now_s: int) -> 
 
 def _verified(token: str, keys: Iterable[IdentityKey]) -> dict[str, Any]:
     """Return the claims under the first key that made the signature."""
+    # Imported here because it loads a hundred modules, and most houses have no visitor with a token.
+    from joserfc import jwt  # noqa: PLC0415 - see above
+    from joserfc.errors import JoseError  # noqa: PLC0415 - see above
+    from joserfc.jwk import ECKey, OctKey, RSAKey  # noqa: PLC0415 - see above
+
+    kinds: dict[str, Any] = {"HS256": OctKey, "RS256": RSAKey, "ES256": ECKey}
     kid = _kid_of(token)
     for key in keys:
         if key.kid is not None and kid is not None and key.kid != kid:
             continue
         try:
-            secret = _KINDS[key.algorithm].import_key(key.key.get_secret_value())
+            secret = kinds[key.algorithm].import_key(key.key.get_secret_value())
             return dict(jwt.decode(token, secret, algorithms=[key.algorithm]).claims)
         except (JoseError, ValueError, TypeError, UnicodeError) as error:
             log.info("identity.refused", algorithm=key.algorithm, reason=type(error).__name__)

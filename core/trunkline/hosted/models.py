@@ -48,13 +48,13 @@ Number = Annotated[int, Field(ge=0, le=2**53)]
 class Body(BaseModel):
     """Base of what a call carries."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, defer_build=True)
 
 
 class Query(BaseModel):
     """Base of the parameters in an address; they come as text."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 # ---------------------------------------------------------------- what calls carry

@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from trunkline.hosted.answers import Refusal
 from trunkline.hosted.calls import ANYBODY, KEY, TOKEN, ClientRoute
 from trunkline.hosted.refusals import CODES
+from trunkline.hosted.repeating import HEADER, is_repeatable
 
 __all__ = ["document", "text"]
 
@@ -83,12 +84,25 @@ def _paths(routes: list[ClientRoute]) -> dict[str, Any]:
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {ANYBODY: [], KEY: [{"key": []}], TOKEN: [{"token": []}]}
 
 
+_KEY_HEADER: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The same key again, within 24 hours: the same answer, and nothing is done twice.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+}
+
+
 def _operation(route: ClientRoute) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.operation,
         "summary": route.summary,
         "security": _SECURITY[route.auth],
-        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(route),
+            *([_KEY_HEADER] if is_repeatable(route) else []),
+        ],
         "responses": _responses(route),
     }
     body = _request_body(route)
@@ -165,6 +179,8 @@ def _common(route: ClientRoute) -> Iterator[str]:
     """Yield the codes that follow from what a call is."""
     yield from ("server_error", "unavailable", "rate_limited", "client_too_old", "method_not_allowed")
     yield from _UNPROVED[route.auth]
+    if is_repeatable(route):
+        yield from ("bad_idempotency_key", "idempotency_key_reused")
     if "{" in route.path:
         yield "not_found"
     if route.query is not None:

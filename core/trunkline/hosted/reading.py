@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Page",
     "find_message",
+    "live_thread",
     "messages_of",
     "read_changes",
     "seq_of",
@@ -52,6 +53,11 @@ async def threads_of(connection: AsyncConnection, holder: Holder) -> list[Any]:
     )
     rows = (await connection.execute(query)).fetchall()
     return sorted(rows, key=lambda row: row.key != holder.address)
+
+
+async def live_thread(connection: AsyncConnection, holder: Holder) -> Any:
+    """Return the thread that the visitor writes into, None before their first word."""
+    return next((row for row in await threads_of(connection, holder) if row.key == holder.address), None)
 
 
 async def visitor_in(connection: AsyncConnection, thread_id: str) -> tuple[str, str] | None:

@@ -259,11 +259,11 @@ def family_of(tx: Transaction, visitor_id: str) -> list[str]:
     return found
 
 
-def note_visits(tx: Transaction, visitor_id: str, views: Sequence[Mapping[str, Any]], origin: Any) -> None:
+def note_visits(tx: Transaction, visitor_id: str, views: Sequence[Mapping[str, Any]], origin: Any, *, now: int) -> None:
     """Keep the last pages that a visitor saw, and where they came from first."""
     row = tx.execute(select(visitor).where(visitor.c.id == visitor_id).with_for_update()).one()
     kept = [*msgspec.json.decode(row.visits), *views][-_MOST_VISITS:]
-    values = {"visits": _encode(kept).decode()}
+    values: dict[str, Any] = {"visits": _encode(kept).decode(), "seen_at": now}
     if origin and row.origin is None:
         values["origin"] = _encode(origin).decode()
     tx.execute(update(visitor).where(visitor.c.id == visitor_id).values(values))

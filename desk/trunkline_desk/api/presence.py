@@ -29,7 +29,7 @@ VIEWING_S = 20
 _REPEAT_S = {"typing": 2.0, "viewing": 8.0}
 _TTL_S = {"typing": TYPING_S, "viewing": VIEWING_S}
 #: Kinds of moments that concern agents, and the signs among them that last.
-_SHOWN = frozenset({"typing", "viewing", "left"})
+_SHOWN = frozenset({"typing", "viewing", "left", "visited"})
 _LASTING = ("typing", "viewing")
 #: Signs remembered at most, for those who come later.
 _MOST = 5000
@@ -144,6 +144,7 @@ class Presences:
         if moment.kind == "left":
             for kind in _LASTING:
                 self._signs.pop((kind, *who), None)
+        if moment.kind not in _LASTING:
             return
         if len(self._signs) >= _MOST:
             self._signs = {_key(one): (one, until) for one, until in self._now(monotonic())[-_MOST // 2 :]}

@@ -1,111 +1,66 @@
-"""How often somebody may try to come in: a moving window of `limits` on our clock.
+"""How often somebody may try to come in: a moving window on our clock.
 
 Each process counts for itself: with several the allowance is that many times as large, which still guesses nothing.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import OrderedDict
 
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MovingWindowSupport, Storage
-from limits.strategies import MovingWindowRateLimiter
+import msgspec
 
 from trunkline.contract import Clock
 from trunkline.http.problems import Problem
 
-__all__ = ["PER_ACCOUNT", "PER_ADDRESS", "Throttle"]
+__all__ = ["PER_ACCOUNT", "PER_ADDRESS", "Allowance", "Throttle"]
 
-PER_ACCOUNT = RateLimitItemPerMinute(5, namespace="account")
-PER_ADDRESS = RateLimitItemPerMinute(20, namespace="address")
+_WINDOW_S = 60
 #: Keys remembered at most; the ones used longest ago go first. Bounds what a flood of addresses costs.
 _MAX_KEYS = 20_000
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """Tries in any minute."""
+
+    name: str
+    tries: int
+
+
+PER_ACCOUNT = Allowance("account", 5)
+PER_ADDRESS = Allowance("address", 20)
 
 
 class Throttle:
     """Counts tries per key."""
 
     def __init__(self, clock: Clock) -> None:
-        self._limiter = MovingWindowRateLimiter(_ClockStorage(clock))
+        self._clock = clock
+        #: (allowance, key) → when the last tries were, oldest first.
+        self._tries: OrderedDict[tuple[str, str], list[int]] = OrderedDict()
 
-    def count(self, *tries: tuple[RateLimitItem, str]) -> None:
-        """Count one try against each (limit, key).
+    def count(self, *tries: tuple[Allowance, str]) -> None:
+        """Count one try against each (allowance, key).
 
         Raises:
             Problem: 429 when one of them is used up.
         """
         # All are counted, whichever refuses: the answer must not tell which one did.
-        allowed = [self._limiter.hit(limit, key) for limit, key in tries]
+        allowed = [self._count(allowance, key) for allowance, key in tries]
         if not all(allowed):
-            wait_s = max(limit.get_expiry() for limit, _ in tries)
             raise Problem(
                 429,
                 "too_many_attempts",
                 "Too many attempts. Wait a minute and try again.",
-                headers={"Retry-After": str(wait_s)},
+                headers={"Retry-After": str(_WINDOW_S)},
             )
 
-
-class _ClockStorage(Storage, MovingWindowSupport):
-    """Times of the last tries per key, in this process, by our clock (limits' own storage reads the machine's)."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-        self._tries: OrderedDict[str, list[float]] = OrderedDict()
-
-    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Note `amount` tries unless that makes more than `limit` in `expiry` seconds."""
-        recent = self._recent(key, expiry)
-        if len(recent) + amount > limit:
-            return False
-        recent.extend([self._now()] * amount)
-        return True
-
-    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """Return when the window began and how many tries it holds."""
-        recent = self._recent(key, expiry)
-        return (recent[0] if recent else self._now()), len(recent)
-
-    def _recent(self, key: str, expiry: int) -> list[float]:
-        tries = self._tries.setdefault(key, [])
-        self._tries.move_to_end(key)
-        del tries[: bisect_right(tries, self._now() - expiry)]
+    def _count(self, allowance: Allowance, key: str) -> bool:
+        now = self._clock.now_ms()
+        place = (allowance.name, key)
+        recent = [at for at in self._tries.get(place, ()) if at > now - _WINDOW_S * 1000]
+        is_free = len(recent) < allowance.tries
+        self._tries[place] = [*recent, now] if is_free else recent
+        self._tries.move_to_end(place)
         if len(self._tries) > _MAX_KEYS:
             self._tries.popitem(last=False)
-        return tries
-
-    def _now(self) -> float:
-        return self._clock.now_ms() / 1000
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """What may fail: nothing but a wrong key."""
-        return ValueError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Fixed windows are not used here."""
-        raise NotImplementedError
-
-    def get(self, key: str) -> int:
-        """Fixed windows are not used here."""
-        raise NotImplementedError
-
-    def get_expiry(self, key: str) -> float:
-        """Fixed windows are not used here."""
-        raise NotImplementedError
-
-    def check(self) -> bool:
-        """Memory is always there."""
-        return True
-
-    def reset(self) -> int:
-        """Forget everything and return how many keys that were."""
-        keys = len(self._tries)
-        self._tries.clear()
-        return keys
-
-    def clear(self, key: str) -> None:
-        """Forget one key."""
-        self._tries.pop(key, None)
+        return is_free

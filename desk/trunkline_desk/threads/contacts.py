@@ -43,6 +43,7 @@ def read_contact(database: Database, house: House, contact_id: str, now: int) ->
         "identities": [_shown(house, identity) for identity in identities],
         "threads": _threads(database, house, row.id, now),
         "visits": _visits(visitors),
+        "origin": _origin(visitors),
         "attributes": {"stated": _merged(visitors, "stated"), "verified": _merged(visitors, "verified")},
     }
 
@@ -108,7 +109,8 @@ def _visitors(database: Database, identities: Sequence[Any]) -> list[Any]:
 
 
 def _visits(visitors: Sequence[Any]) -> list[dict[str, Any]]:
-    pages = [_visit(page) for visitor in visitors for page in msgspec.json.decode(visitor.visits)]
+    """Return the last pages, newest first; of those that were told together, the one that was seen last."""
+    pages = [_visit(page) for visitor in visitors for page in msgspec.json.decode(visitor.visits)][::-1]
     return sorted(pages, key=lambda page: page["at"] or "", reverse=True)[:_VISITS]
 
 
@@ -122,5 +124,16 @@ def _merged(visitors: Sequence[Any], column: str) -> dict[str, Any]:
     """Return the facts of all, the newest over older ones."""
     merged: dict[str, Any] = {}
     for visitor in visitors:
-        merged |= msgspec.json.decode(getattr(visitor, column))
+        facts = msgspec.json.decode(getattr(visitor, column))
+        own = {**merged.get("attributes", {}), **facts.get("attributes", {})}
+        merged |= {**facts, "attributes": own} if own else facts
     return merged
+
+
+def _origin(visitors: Sequence[Any]) -> dict[str, Any] | None:
+    """Return where they came from when they first came."""
+    told = [one for one in visitors if one.origin]
+    if not told:
+        return None
+    first = msgspec.json.decode(min(told, key=lambda one: one.created_at).origin)
+    return {"referrer": first.get("referrer"), "campaign": first.get("utm") or {}}

@@ -958,7 +958,11 @@ export interface components {
         AssigneeBody: {
             agent_id: string | null;
         };
-        /** @description What they say of themselves, and what a site of ours vouches for: name, email, phone, locale and the like. */
+        /**
+         * @description What they say of themselves, and what a site of ours vouches for: name, email, phone, locale and the like.
+         *
+         *     What a site adds of its own stands in `attributes`.
+         */
         Attributes: {
             /**
              * @example {
@@ -1167,6 +1171,7 @@ export interface components {
             identities: components["schemas"]["ContactIdentity"][];
             threads: components["schemas"]["ThreadSummary"][];
             visits: components["schemas"]["Visit"][];
+            origin: components["schemas"]["Origin"] | null;
             attributes: components["schemas"]["Attributes"];
         };
         /** @description What agents call them; what platforms tell changes it no more. */
@@ -1593,6 +1598,18 @@ export interface components {
             code: string;
             text: string;
             field: string | null;
+        };
+        /** @description How they came to a site of ours: the page that they came from, and what its link said of a campaign (`utm_…`). */
+        Origin: {
+            referrer: string | null;
+            /**
+             * @example {
+             *       "source": "newsletter"
+             *     }
+             */
+            campaign: {
+                [key: string]: string;
+            };
         };
         /** @description One entry of a shared contact card. */
         Person: {

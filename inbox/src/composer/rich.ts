@@ -3,8 +3,8 @@ import type { CardLimits, Composer, Content, Media, NewContentOf, TemplateInfo, 
 import type { Rich } from '@/state/outgoing'
 import { count } from '@/text/count'
 
-export type RichKind = 'card' | 'carousel' | 'location' | 'template'
-const KINDS: readonly RichKind[] = ['card', 'carousel', 'location', 'template']
+export type RichKind = 'card' | 'carousel' | 'location' | 'contacts' | 'link' | 'template'
+const KINDS: readonly RichKind[] = ['card', 'carousel', 'location', 'contacts', 'link', 'template']
 
 /** What can be put in besides text: only what the channel carries as what it is. */
 export function richKinds(composer: Composer): RichKind[] {

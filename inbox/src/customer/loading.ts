@@ -14,7 +14,7 @@ export interface Customer {
   rename: (name: string) => Promise<void>
 }
 
-/** What is known of a customer, asked again when their threads move. */
+/** What is known of a customer, asked again when their threads move and when they look at another page. */
 export function useCustomer(contactId: string, threadId: () => string): Customer {
   const inbox = useInbox()
   const detail = shallowRef<ContactDetail | null>(null)
@@ -22,7 +22,11 @@ export function useCustomer(contactId: string, threadId: () => string): Customer
   const error = shallowRef<unknown>(null)
   const params = { path: { contact_id: contactId } }
 
+  /** Something moved while we asked: what comes back may not know of it yet. */
+  let isStale = false
+
   async function load(): Promise<void> {
+    isStale = busy.value
     if (busy.value) return
     busy.value = true
     error.value = null
@@ -34,6 +38,7 @@ export function useCustomer(contactId: string, threadId: () => string): Customer
     } finally {
       busy.value = false
     }
+    if (isStale) await load()
   }
 
   async function rename(name: string): Promise<void> {
@@ -44,5 +49,8 @@ export function useCustomer(contactId: string, threadId: () => string): Customer
 
   onMounted(load)
   watch(() => inbox.touched, (touched) => { if (touched.has(threadId())) void load() })
+  watch(() => inbox.moment, (frame) => {
+    if (frame?.type === 'moment' && frame.kind === 'visited' && frame.thread_id === threadId()) void load()
+  }, { flush: 'sync' })
   return { detail, busy, error, load, rename }
 }

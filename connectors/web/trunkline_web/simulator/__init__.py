@@ -27,6 +27,8 @@ __all__ = ["KEY", "Simulator", "Visitor"]
 
 KEY = "wk_demo_bicycle_shop"
 _SHOP = Path(__file__).parent / "shop"
+#: Pages of the shop besides the first, with their titles.
+_TITLES = {"repairs": "Repairs — Kettle & Spoke"}
 Json = dict[str, Any]
 
 
@@ -58,7 +60,8 @@ class Simulator(Base):
     # ---------------------------------------------------------------- what the base asks for
 
     def routes(self) -> Iterable[web.RouteDef]:
-        return [web.get("/shop/{name:[a-z]+\\.css}", self._get_file)]
+        pages = [web.get(f"/{name}", self.page) for name in _TITLES]
+        return [web.get("/shop/{name:[a-z]+\\.css}", self._get_file), *pages]
 
     def settings(self) -> Json:
         return {
@@ -101,11 +104,14 @@ class Simulator(Base):
         parts = urlsplit(self.webhook_url or "")
         return f"{parts.scheme}://{parts.netloc}"
 
-    async def page(self, _request: web.Request) -> web.StreamResponse:
+    async def page(self, request: web.Request) -> web.StreamResponse:
         """Show the shop with the widget, under a policy that lets in nothing else."""
         desk = self.desk
         strict = f"default-src 'none'; img-src 'self'; style-src 'self'; script-src {desk}; frame-src {desk}"
+        name = request.path.strip("/")
+        title = _TITLES.get(name, "Kettle & Spoke — bicycles")
         filled = {"loader": escape(f"{desk}/widget/loader.js"), "key": KEY, "attributes": self.attributes}
+        filled |= {"title": escape(title), "page": escape(name)}
         html = (_SHOP / "index.html").read_text(encoding="utf-8")
         for name, value in filled.items():
             html = html.replace(f"{{{name}}}", value)

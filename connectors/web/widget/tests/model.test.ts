@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { apply, nothing, put, unread } from '../src/app/model'
+import { apply, line, nothing, put, unread } from '../src/app/model'
 import { ADA, message } from './fake'
 
 const change = (type: string, data: object) => ({ seq: 1, type, data: data as Record<string, unknown> })
@@ -39,14 +39,37 @@ test('an edit of a message that was never loaded brings nothing', () => {
 test('only what the other side said after the read mark is unread', () => {
   const talk = nothing()
   put(talk, message(1, { author: ADA }), message(2), message(3, { author: ADA }), message(4, { author: ADA, kind: 'notice' }))
-  apply(talk, change('read.changed', { side: 'contact', pos: 1 }))
-  expect(unread(talk)).toBe(1)
-  apply(talk, change('read.changed', { side: 'contact', pos: 0 }))
-  expect(talk.read).toBe(1)
+  apply(talk, change('read.changed', { thread_id: 'th_1', side: 'contact', pos: 1 }))
+  expect(unread(line(talk, 'th_1'))).toBe(1)
+  apply(talk, change('read.changed', { thread_id: 'th_1', side: 'contact', pos: 0 }))
+  expect(line(talk, 'th_1').read).toBe(1)
 })
 
 test('what is unknown is left alone', () => {
   const talk = nothing()
   expect(apply(talk, change('session.changed', { id: 'ss_1' }))).toBeNull()
   expect(apply(talk, change('message.created', {}))).toBeNull()
+})
+
+test('threads stand as one, by time, each in its own order', () => {
+  const talk = nothing()
+  const at = (minute: number) => `2026-05-01T10:0${String(minute)}:00.000Z`
+  put(talk, message(1, { created_at: at(1) }), message(2, { created_at: at(4) }))
+  put(talk, message(7, { thread_id: 'th_2', created_at: at(0) }), message(8, { thread_id: 'th_2', created_at: at(3) }))
+  expect(talk.messages.map((one) => one.pos)).toEqual([7, 1, 8, 2])
+  const late = apply(talk, change('message.created', message(9, { thread_id: 'th_2', author: ADA, created_at: at(6) })))
+  expect([late?.pos, talk.messages.at(-1)?.pos, talk.agent]).toEqual([9, 9, 'Ada'])
+  expect([unread(line(talk, 'th_1')), unread(line(talk, 'th_2'))]).toEqual([0, 1])
+})
+
+test('before a gap in one thread nothing of the others is shown', () => {
+  const talk = nothing()
+  const at = (minute: number) => `2026-05-01T10:0${String(minute)}:00.000Z`
+  line(talk, 'th_1').more = true
+  put(talk, message(5, { created_at: at(5) }), message(6, { created_at: at(6) }))
+  put(talk, message(8, { thread_id: 'th_2', created_at: at(3) }))
+  expect(talk.messages.map((one) => one.pos)).toEqual([5, 6])
+  line(talk, 'th_1').more = false
+  put(talk, message(2, { created_at: at(2) }))
+  expect(talk.messages.map((one) => one.pos)).toEqual([2, 8, 5, 6])
 })

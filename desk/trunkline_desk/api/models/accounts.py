@@ -22,7 +22,7 @@ Settings = Annotated[dict[str, Any], Field(max_length=100)]
 class Connector(Answer):
     """A plugin that speaks one or several channels. `schema` is the JSON schema of an account's settings."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
 
     name: str
     title: str

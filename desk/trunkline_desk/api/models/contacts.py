@@ -36,8 +36,18 @@ class Visit(Answer):
     at: Time | None
 
 
+class Origin(Answer):
+    """How they came to a site of ours: the page that they came from, and what its link said of a campaign (`utm_…`)."""
+
+    referrer: str | None
+    campaign: dict[str, str] = Field(examples=[{"source": "newsletter"}])
+
+
 class Attributes(Answer):
-    """What they say of themselves, and what a site of ours vouches for: name, email, phone, locale and the like."""
+    """What they say of themselves, and what a site of ours vouches for: name, email, phone, locale and the like.
+
+    What a site adds of its own stands in `attributes`.
+    """
 
     stated: dict[str, Any] = Field(examples=[{"email": "ann@mail.example"}])
     verified: dict[str, Any]
@@ -56,6 +66,8 @@ class Contact(Answer):
     threads: list[ThreadSummary]
     #: The last 20, newest first.
     visits: list[Visit]
+    #: None where nothing is known of it.
+    origin: Origin | None
     attributes: Attributes
 
 

@@ -4,7 +4,7 @@ import type { Hello, Look, ToFrame, ToLoader, View } from '../port'
 import { Api, ApiError } from './api'
 import { Kept } from './kept'
 import { Live } from './live'
-import { apply, isMine, newest, nothing, put, unread } from './model'
+import { apply, isMine, line, newest, nothing, put, unread, type Line } from './model'
 import { Outbox } from './outbox'
 import type { Action, Config, Message, Thread, Token } from './wire'
 import { fill, load, type Words } from './words'
@@ -13,6 +13,8 @@ import { fill, load, type Words } from './words'
 export type Trouble = 'closed' | 'signIn' | 'old'
 
 const TROUBLES: Record<string, Trouble> = { identity_required: 'signIn', client_too_old: 'old' }
+/** The newest threads; older ones nobody goes on in. */
+const MOST_THREADS = 10
 const TYPING_EVERY_MS = 3000
 const TYPING_LASTS_MS = 6000
 
@@ -40,6 +42,8 @@ export class Chat {
   #booting: Promise<void> | null = null
   #identity: unknown = null
   #views: View[]
+  /** Where they came from: told with the first pages. */
+  #origin: { referrer?: string; utm?: Record<string, string> }
   #typed = 0
   #quiet: ReturnType<typeof setTimeout> | undefined
   #told = -1
@@ -57,6 +61,7 @@ export class Chat {
     this.look = hello.look
     this.dir = hello.dir
     this.#views = hello.views
+    this.#origin = { ...(hello.referrer && { referrer: hello.referrer }), ...(Object.keys(hello.utm).length && { utm: hello.utm }) }
     this.isOpen = hello.open
     const aside = { known: hello.kept, keep: (name: string, text: string) => tell({ t: 'keep', name, text }) }
     this.draft = new Kept(key, 'draft', aside)
@@ -145,18 +150,20 @@ export class Chat {
 
   async #load(): Promise<string> {
     const { threads, cursor } = await this.api.call<{ threads: Thread[]; cursor: string }>('GET', 'threads')
-    const live = threads.find((one) => one.live)
     const talk = nothing()
-    if (live) {
-      const page = await this.#page('')
-      talk.more = page.has_more
-      talk.read = live.read_pos ?? 0
+    // Threads from before somebody said who they are are part of what was said, and agents may go on in them.
+    await Promise.all(threads.slice(0, MOST_THREADS).map(async ({ id, read_pos, agent_unread }) => {
+      const page = await this.#page(id, '')
+      const of = line(talk, id)
+      of.more = page.has_more
+      of.read = read_pos ?? 0
       put(talk, ...page.messages)
-      talk.seen = talk.messages.filter(isMine).at(-1 - (live.agent_unread ?? 0))?.pos ?? 0
-    }
+      of.seen = of.said.filter(isMine).at(-1 - (agent_unread ?? 0))?.pos ?? 0
+    }))
     this.talk = talk
     await this.#own()
-    for (const one of talk.messages) this.outbox.drop(one.client_id ?? '')
+    for (const { said } of talk.lines) for (const one of said) this.outbox.drop(one.client_id ?? '')
+    this.#visited()
     this.#noticed()
     return cursor
   }
@@ -168,17 +175,25 @@ export class Chat {
     this.outbox.restore(this.#owner)
   }
 
-  #page(query: string): Promise<{ messages: Message[]; has_more: boolean }> {
-    return this.api.call('GET', `threads/live/messages?limit=30${query}`)
+  #page(thread: string, query: string): Promise<{ messages: Message[]; has_more: boolean }> {
+    return this.api.call('GET', `threads/${thread}/messages?limit=30${query}`)
   }
 
+  /** The thread in which something is missing before the first message that is shown. */
+  get gap(): Line | undefined {
+    return this.talk.lines.find(({ more, said }) => more && said[0] === this.talk.messages[0])
+  }
+
+  #fetching = false
+
   async earlier(): Promise<void> {
-    const first = this.talk.messages[0]
-    if (!first || !this.talk.more) return
-    this.talk.more = false
-    const page = await this.#page(`&before=${String(first.pos)}`).catch(() => ({ messages: [], has_more: true }))
-    put(this.talk, ...page.messages)
-    this.talk.more = page.has_more
+    const of = this.gap
+    if (!of || this.#fetching) return
+    this.#fetching = true
+    const page = await this.#page(of.id, `&before=${String(of.said[0]?.pos)}`).catch(() => null)
+    this.#fetching = false
+    of.more = !page || page.has_more
+    put(this.talk, ...(page?.messages ?? []))
     this.changed()
   }
 
@@ -196,12 +211,12 @@ export class Chat {
 
   /** Tell the badge, and the other side what was read: only what stands on a screen that somebody looks at. */
   #noticed(): void {
-    const last = newest(this.talk)
-    if (this.isSeen && unread(this.talk)) {
-      this.talk.read = last
-      void this.api.call('POST', 'threads/live/read', { pos: last }).catch(() => undefined)
+    for (const of of this.isSeen ? this.talk.lines : []) {
+      if (!unread(of)) continue
+      of.read = newest(of)
+      void this.api.call('POST', `threads/${of.id}/read`, { pos: of.read }).catch(() => undefined)
     }
-    const count = unread(this.talk)
+    const count = this.talk.lines.reduce((sum, one) => sum + unread(one), 0)
     if (count !== this.#told) this.tell({ t: 'unread', count })
     this.#told = count
     this.changed()
@@ -365,7 +380,9 @@ export class Chat {
   /** Tell which pages were seen, once there is a conversation. */
   #visited(): void {
     const views = this.talk.messages.some(isMine) ? this.#views.splice(0) : []
-    if (views.length) void this.api.call('POST', 'context', { views }).catch(() => undefined)
+    if (!views.length) return
+    void this.api.call('POST', 'context', { views, ...this.#origin }).catch(() => undefined)
+    this.#origin = {}
   }
 
   #fail(trouble: Trouble): void {

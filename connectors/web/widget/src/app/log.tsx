@@ -48,7 +48,8 @@ export function Log({ chat }: { chat: Chat }) {
   const box = useRef<HTMLDivElement>(null)
   const place = useRef({ fromEnd: 0, height: 0, first: '', last: '' })
   const [away, setAway] = useState(false)
-  const { messages, more } = chat.talk
+  const { messages } = chat.talk
+  const more = !!chat.gap
   const first = messages[0]?.id ?? ''
   const last = messages.at(-1)?.id ?? ''
   const count = messages.length + chat.outbox.items.length

@@ -1,7 +1,7 @@
 /** One message, of any kind. */
 import type { Chat } from './chat'
 import { Icon } from './icons'
-import { isMine } from './model'
+import { isMine, line } from './model'
 import type { Waiting } from './outbox'
 import { sizeOf, timeOf } from './telling'
 import { Outside, Text } from './text'
@@ -81,7 +81,7 @@ export function Said({ chat, message, first, last }: Props & { first: boolean; l
   if (message.kind === 'notice') return <li class="notice" dir="auto">{message.text}</li>
   const mine = isMine(message)
   const name = mine ? chat.word('you') : (message.author.name ?? chat.word('them'))
-  const seen = message.pos <= chat.talk.seen
+  const seen = message.pos <= line(chat.talk, message.thread_id).seen
   return (
     <li class={`said ${mine ? 'mine' : ''} is-${message.kind}`} data-message={message.id}>
       <span class={first && !mine ? 'name' : 'unseen'}>{name}</span>

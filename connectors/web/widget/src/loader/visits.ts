@@ -13,6 +13,12 @@ export function cleaned(address: string): string {
   return url.href.slice(0, 2048)
 }
 
+/** Return the page of another site that led here, "" where there is none or it is not told. */
+export function cameFrom(): string {
+  const url = document.referrer
+  return !url || new URL(url).origin === location.origin ? '' : cleaned(url)
+}
+
 export function campaign(): Record<string, string> {
   const found: Record<string, string> = {}
   for (const [name, value] of new URLSearchParams(location.search)) {

@@ -5,7 +5,7 @@ import { VERSION, type Hello, type Look, type ToFrame, type ToLoader } from '../
 import { Keeping, attempt } from './keeping'
 import { Launcher, SHEET } from './launcher'
 import { first, type Settings } from './settings'
-import { Visits, campaign, cleaned } from './visits'
+import { Visits, cameFrom, campaign } from './visits'
 
 type Listener = (detail: unknown) => void
 
@@ -138,7 +138,7 @@ export class Widget {
       open: this.#open,
       kept: this.#keeping.kept(),
       views: this.#visits?.seen ?? [],
-      referrer: attempt(() => cleaned(document.referrer || ':')) ?? '',
+      referrer: cameFrom(),
       utm: campaign(),
     }
   }
