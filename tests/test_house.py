@@ -16,6 +16,7 @@ import pytest
 
 import trunkline
 from tests.house import ROOT, SHIPPED, Source, dotted, kept_files, kept_text, place, sources
+from trunkline.plugins import load_registry
 
 LONGEST_FILE = 400
 
@@ -26,7 +27,8 @@ CONNECTORS = sorted(path.parent.name for path in (ROOT / "connectors").glob("*/p
 HOSTED = {"web", "sdk"}
 
 CHANNEL_NAMES = re.compile(
-    r"wechat|whatsapp|facebook|weibo|baidu|telegram|trunkline[_-]line|(?-i:\bLINE\b)|(['\"])(?-i:line)\1",
+    r"wechat|weixin|wecom|whatsapp|facebook|instagram|messenger|weibo|baidu|telegram|web_desktop|web_mobile|app_sdk"
+    r"|trunkline[_-](?:line|web|sdk)|(?-i:\bLINE\b)|(['\"])(?-i:line)\1",
     re.IGNORECASE,
 )
 
@@ -95,6 +97,19 @@ def _naming_a_channel(path: Path) -> Iterator[tuple[int, str]]:
 )
 def test_a_channel_is_told_from_a_line_of_text(line: str, names: bool) -> None:
     assert bool(CHANNEL_NAMES.search(line)) is names
+
+
+def test_no_channel_and_no_connector_that_is_installed_would_escape() -> None:
+    registry = load_registry(())
+    written = [f'"{code}"' for code in registry.channels] + [f"trunkline_{name}" for name in registry.connectors]
+    assert [words for words in written if not CHANNEL_NAMES.search(words)] == []
+
+
+def test_files_of_every_kind_are_searched_for_channels() -> None:
+    """Code, pages, catalogues and templates alike; only what a build makes is no file of ours."""
+    ours = [place(path) for path in kept_files() if place(path).startswith(("core/trunkline/", "desk/trunkline_desk/"))]
+    assert {Path(path).suffix for path in ours} >= {".py", ".js", ".css", ".html", ".mako", ".txt"}
+    assert [path for path in ours if path.startswith("desk/trunkline_desk/inbox/")] == []
 
 
 def test_no_secret_is_compared_with_equals() -> None:

@@ -71,8 +71,19 @@ def test_every_command_exists() -> None:
 
 def test_every_file_that_is_written_by_hand_is_named() -> None:
     text = TUTORIAL.read_text(encoding="utf-8")
-    names = [path.name for path in (EXAMPLE / "trunkline_telegram").glob("*.py") if path.name != "__init__.py"]
+    names = [path.name for path in (EXAMPLE / "trunkline_telegram").glob("*.py")]
+    names += [path.name for path in (EXAMPLE / "tests").glob("test_*.py")]
+    names += [f"simulator/{path.name}" for path in (EXAMPLE / "trunkline_telegram" / "simulator").glob("*.py")]
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_target_of_make_exists() -> None:
+    targets = [
+        word for _, text in BLOCKS for line in text.splitlines() if "$ make " in line for word in line.split()[2:]
+    ]
+    rules = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert targets
+    assert [target for target in targets if not re.search(rf"^{target}:", rules, re.MULTILINE)] == []
 
 
 def test_the_example_has_nothing_left_to_fill_in() -> None:
@@ -93,6 +104,26 @@ def _code_lines(path: Path) -> int:
                 beside |= set(range(node.lineno, (node.end_lineno or 0) + 1))
     lines = enumerate(text.splitlines(), start=1)
     return sum(1 for at, line in lines if line.strip() and not line.lstrip().startswith("#") and at not in beside)
+
+
+# ---------------------------------------------------------------- what is said to work half-way, works
+
+#: The files that are written by the end of a step at which the tutorial says "This works now".
+STOPS = {
+    "step 4": ("__init__.py", "config.py", "signature.py", "inbound.py"),
+    "step 8": ("capabilities.py", "outbound.py", "api.py", "connector.py"),
+}
+
+
+def test_what_the_tutorial_says_to_work_on_the_way_works(tmp_path: Path) -> None:
+    package = tmp_path / "trunkline-telegram"
+    write("telegram", package)
+    shutil.copy(EXAMPLE / "tests" / "test_inbound.py", package / "tests")
+    assert TUTORIAL.read_text(encoding="utf-8").count("**This works now**") == len(STOPS)
+    for written in STOPS.values():
+        for name in written:
+            shutil.copy(EXAMPLE / "trunkline_telegram" / name, package / "trunkline_telegram")
+        run(package, package, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_inbound.py")
 
 
 # ---------------------------------------------------------------- the example works

@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar, cast
 import aiohttp
 
 from tests.core.conftest import HandClock
-from tests.journeys.shop import Shop, Template, _free_port, until
+from tests.journeys.shop import Shop, Template, until
+from tests.ports import free_port
 from trunkline.main import open_house, serve_house
 from trunkline.plugins import Registry
 from trunkline.settings import Settings, load_settings
@@ -84,7 +85,7 @@ class Branch(Shop, Generic[Platform]):
     async def sends(self, thread: Json, **what: Any) -> Json:
         """Send something as an agent and return it once it is sent."""
         posted = dict(await self.ada.post(f"/threads/{thread['id']}/messages", what))
-        return await self.until_state(posted, "sent", turn=lambda: self.later(0))
+        return await self.until_state(posted, "sent", turn=self.pauses(0))
 
     async def file_of(self, message: Json) -> bytes:
         """Return the bytes of a stored file as an agent downloads it."""
@@ -101,7 +102,7 @@ class Branch(Shop, Generic[Platform]):
             ours = [one for one in await self.messages(thread["id"]) if one["direction"] == "out"]
             return all(one["delivery_state"] == "sent" for one in ours)
 
-        assert await until(all_sent, turn=lambda: self.later(60))
+        assert await until(all_sent, turn=self.pauses(60))
         assert [bubble.text for bubble in self.heard(customer)] == [f"Answer {number}" for number in range(replies)]
 
 
@@ -119,7 +120,7 @@ async def open_branch(
     file, tokens = template
     shutil.copy(file, folder / "shop.db")
     _stay_signed_in(folder / "shop.db", clock.now_ms() + _MONTH_MS)
-    port = _free_port()
+    port = free_port()
     async with platform, aiohttp.ClientSession(auto_decompress=False) as session:
         written = folder / "trunkline.toml"
         written.write_text(_configuration(folder, platform, connector, port), encoding="utf-8")

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.core.conftest import HandClock, plain_logs
+from tests.core.conftest import HandClock
 from tests.desk.conftest import KEY, Template, sqlite_template
 from tests.journeys.shop import Open, Shop
 from tests.journeys.shop import open_shop as opened
 
-__all__ = ["plain_logs", "sqlite_template"]
+__all__ = ["sqlite_template"]
 
 
 @pytest.fixture

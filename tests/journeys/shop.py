@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
@@ -17,6 +16,7 @@ import aiohttp
 
 from tests.core.conftest import HandClock
 from tests.desk.harness import ADA, BO, Answer, Client
+from tests.ports import free_port
 from trunkline.clock import SystemClock
 from trunkline.main import open_house, serve_house
 from trunkline.service.house import House
@@ -28,7 +28,7 @@ __all__ = ["ACCOUNT", "Open", "Shop", "at_work", "open_shop", "quiet_shop", "unt
 
 ACCOUNT = "shop-line"
 #: How long anything may take on a machine that is busy with other things.
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -44,7 +44,7 @@ async def until(look: Callable[[], Awaitable[Found | None]], *, turn: Callable[[
     """Look until there is something to see and return it; `turn` is called between two looks.
 
     Raises:
-        TimeoutError: there was nothing for 30 seconds.
+        TimeoutError: there was nothing for a minute.
     """
     async with asyncio.timeout(PATIENCE_S):
         while True:
@@ -94,6 +94,15 @@ class Shop:
         assert isinstance(clock, HandClock)
         clock.advance(seconds=seconds)
         self.house.wake({"*"})
+
+    def pauses(self, seconds: float) -> Callable[[], None]:
+        """Return a `turn` that lets time pass, but not while a send is under way: its lease would end."""
+
+        def turn() -> None:
+            if not self.house.outbox.is_sending:
+                self.later(seconds)
+
+        return turn
 
     # ---------------------------------------------------------------- what agents see
 
@@ -193,7 +202,7 @@ async def quiet_shop(
         if clock is None:
             _renew_tokens(folder / "shop.db")
     async with Simulator(clock=clock) as line, aiohttp.ClientSession(auto_decompress=False) as session:
-        port = _free_port()
+        port = free_port()
         written = folder / "trunkline.toml"
         written.write_text(_configuration(folder, line, port), encoding="utf-8")
         shop = Shop(load_settings(written, settings), line, session, tokens)
@@ -219,12 +228,6 @@ def _renew_tokens(file: Path) -> None:
     now = SystemClock().now_ms()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE agent_token SET last_used_at = ?, expires_at = ?", (now, now + 3_600_000))
-
-
-def _free_port() -> int:
-    """Return a port that nobody uses: media links must know it before the doors open."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
 
 
 def _configuration(folder: Path, line: Simulator, port: int) -> str:

@@ -168,7 +168,7 @@ async def test_nothing_is_lost_or_said_twice_over_a_restart(
         async with at_work(shop):
             await shop.line.redeliver()
             for message in waiting:
-                await shop.until_state(message, "sent", turn=lambda: shop.later(10))
+                await shop.until_state(message, "sent", turn=shop.pauses(10))
             ours = [one["content"]["text"] for one in await shop.messages(thread["id"]) if one["direction"] == "in"]
         assert ours == ["Hello", "Is anybody there?"]
         assert [said.message["text"] for said in mei.sees if said.author is None] == [

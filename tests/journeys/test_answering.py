@@ -30,11 +30,26 @@ async def test_a_second_answer_is_pushed_because_a_token_is_good_for_one(shop: S
     mei = shop.line.customer("Mei")
     await mei.text("Hello")
     thread = await shop.thread_of(mei)
-    first = await shop.reply(thread["id"], "One.")
-    second = await shop.reply(thread["id"], "Two.")
-    costs = [(await shop.until_state(one, "sent"))["deliveries"][0]["cost"] for one in (first, second)]
-    assert costs == ["free", "quota"]
+    first = await shop.until_state(await shop.reply(thread["id"], "One."), "sent")
+    second = await shop.until_state(await shop.reply(thread["id"], "Two."), "sent")
+    assert [one["deliveries"][0]["cost"] for one in (first, second)] == ["free", "quota"]
     assert [said.message["text"] for said in mei.sees] == ["Hello", "One.", "Two."]
+
+
+async def test_what_is_said_at_once_shares_the_one_free_answer(shop: Shop) -> None:
+    mei = shop.line.customer("Mei")
+    await mei.text("Where are you?")
+    thread = await shop.thread_of(mei)
+    place = {"type": "location", "latitude": 35.5, "longitude": 139.5, "title": "Shop"}
+    body = {"text": "Next to the station.", "content": place}
+    preview: Any = await shop.ada.post(f"/threads/{thread['id']}/preview", body)
+    assert [(len(one["parts"]), one["cost"]) for one in preview["requests"]] == [(2, "free")]
+    answer = await shop.ada.call("POST", f"/threads/{thread['id']}/messages", body)
+    sent = await shop.until_state(answer.json, "sent")
+    assert sent["deliveries"][0]["cost"] == "free"
+    ((said,), pushed) = shop.calls(REPLY), shop.calls(PUSH)
+    assert ([one["type"] for one in said["messages"]], pushed) == (["text", "location"], [])
+    assert shop.line.world.used == 0
 
 
 async def test_after_fifty_seconds_an_answer_is_pushed_and_counts_against_the_quota(shop: Shop) -> None:

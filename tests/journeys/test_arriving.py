@@ -56,7 +56,7 @@ async def test_a_film_that_line_still_prepares_is_fetched_when_it_is_ready(shop:
     mei = shop.line.customer("Mei")
     film = await mei.video(b"\0\0\0\x18ftypmp42" + bytes(100), polls=2)
     thread = await shop.thread_of(mei)
-    (message,) = await shop.until_media(thread["id"], turn=lambda: shop.later(5))
+    (message,) = await shop.until_media(thread["id"], turn=shop.pauses(5))
     media = message["content"]["media"]
     assert (media["state"], media["size"]) == ("stored", 112)
     assert len(shop.line.requests(f"*/{film.id}/content/transcoding")) == 3
@@ -67,7 +67,7 @@ async def test_a_film_that_line_cannot_prepare_says_so(shop: Shop) -> None:
     mei = shop.line.customer("Mei")
     await mei.video(failed=True)
     thread = await shop.thread_of(mei)
-    (message,) = await shop.until_media(thread["id"], turn=lambda: shop.later(5))
+    (message,) = await shop.until_media(thread["id"], turn=shop.pauses(5))
     assert message["content"]["media"]["state"] == "failed"
     assert message["content"]["media"]["reason"]
 

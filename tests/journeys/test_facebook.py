@@ -18,7 +18,8 @@ from PIL import Image
 from tests.core.conftest import HandClock
 from tests.desk.conftest import KEY, Template
 from tests.desk.harness import ADA, Client
-from tests.journeys.shop import _free_port, until
+from tests.journeys.shop import until
+from tests.ports import free_port
 from trunkline.main import open_house, serve_house
 from trunkline.service.house import House
 from trunkline.settings import load_settings
@@ -91,7 +92,7 @@ class Shop:
 async def opened(folder: Path, template: Template, channel: str, **different: Any) -> AsyncIterator[Shop]:
     """Run a shop with one account of this channel at the tests' noon."""
     file, tokens = template
-    clock, port = HandClock(), _free_port()
+    clock, port = HandClock(), free_port()
     shutil.copy(file, folder / "shop.db")
     _stay_signed_in(folder / "shop.db", clock.now_ms() + 30 * DAY_S * 1000)
     address = f"http://127.0.0.1:{port}"

@@ -8,7 +8,6 @@ import hmac
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ import pytest
 from aiohttp import web
 
 from tests.house import ROOT
+from tests.ports import free_port
 
 EXAMPLE = ROOT / "examples" / "minimal"
 SECRET, TOKEN, PASSWORD = "an-invented-secret", "an-invented-token", "plum kettle orbit lantern"
@@ -144,9 +144,7 @@ async def _platform() -> AsyncIterator[tuple[str, asyncio.Queue[dict[str, Any]]]
 @asynccontextmanager
 async def _serving(installed: Path, folder: Path, platform: str) -> AsyncIterator[tuple[str, Any]]:
     """Run `trunkline serve`; yields its address, and Ada's hand on the API."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     (folder / "trunkline.toml").write_text(
         f'[server]\nlisten = "127.0.0.1:{port}"\nmetrics_listen = "off"\nallow_hosts = ["127.0.0.1"]\n'

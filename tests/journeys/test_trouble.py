@@ -44,7 +44,7 @@ async def test_an_outage_of_one_hour_holds_the_replies_to_many_customers_and_the
     async def failing() -> bool:
         return bool((await _account(shop))["state"] == "failing")
 
-    assert await until(failing, turn=lambda: shop.later(120))
+    assert await until(failing, turn=shop.pauses(120))
     shop.later(3600)
     shop.line._faults.clear()
     for thread in threads:
@@ -62,7 +62,7 @@ async def test_a_push_that_line_took_without_an_answer_is_not_read_twice(shop: S
     shop.later(60)
     shop.line.fail(Fault(do="close_after", path=SENDING, method="POST"))
     sent = await shop.reply(thread["id"], "Once")
-    await shop.until_state(sent, "sent", turn=lambda: shop.later(5))
+    await shop.until_state(sent, "sent", turn=shop.pauses(5))
     assert [said.message["text"] for said in mei.sees] == ["Hello", "Once"]
     keys = {entry.headers["x-line-retry-key"] for entry in shop.line.requests("/v2/bot/message/push")}
     assert len(keys) == 1
@@ -74,7 +74,7 @@ async def test_a_free_answer_that_line_took_without_an_answer_is_not_read_twice(
     thread = await shop.thread_of(mei)
     shop.line.fail(Fault(do="close_after", path="/v2/bot/message/reply"))
     sent = await shop.reply(thread["id"], "Once")
-    await shop.until_state(sent, "sent", turn=lambda: shop.later(5))
+    await shop.until_state(sent, "sent", turn=shop.pauses(5))
     assert [said.message["text"] for said in mei.sees] == ["Hello", "Once"]
 
 
@@ -106,7 +106,7 @@ async def test_a_used_up_quota_holds_what_costs_and_lets_free_answers_through(sh
     assert held["deliveries"][0]["reason"]["code"] == "quota"
     assert held["deliveries"][0]["reason"]["whose"] == "account"
     await mei.text("Hello again?")
-    sent = await shop.until_state(held, "sent", turn=lambda: shop.later(5))
+    sent = await shop.until_state(held, "sent", turn=shop.pauses(5))
     assert sent["deliveries"][0]["cost"] == "free"
     assert shop.line.world.used == shop.line.world.quota
 
@@ -121,7 +121,7 @@ async def test_a_rate_limit_is_waited_for_and_is_no_trouble_of_the_account(shop:
     waiting = await shop.until_state(await shop.reply(thread["id"], "Patience"), "retrying")
     assert waiting["deliveries"][0]["next_attempt_at"] is not None
     assert (await _account(shop))["state"] == "connected"
-    await shop.until_state(waiting, "sent", turn=lambda: shop.later(5))
+    await shop.until_state(waiting, "sent", turn=shop.pauses(5))
     assert [said.message["text"] for said in mei.sees] == ["Hello", "Patience"]
 
 
@@ -141,8 +141,8 @@ async def test_refused_credentials_hold_replies_until_the_account_is_well_again(
     async def well() -> bool:
         return bool((await _account(shop))["state"] == "connected")
 
-    assert await until(well, turn=lambda: shop.later(60))
-    await shop.until_state(held, "sent", turn=lambda: shop.later(10))
+    assert await until(well, turn=shop.pauses(60))
+    await shop.until_state(held, "sent", turn=shop.pauses(10))
     assert [said.message["text"] for said in mei.sees] == ["Hello", "Wait for me"]
 
 
@@ -177,7 +177,7 @@ async def _until_all_sent(shop: Shop, thread: Json) -> None:
         ours = [one for one in await shop.messages(thread["id"]) if one["direction"] == "out"]
         return all(one["delivery_state"] == "sent" for one in ours)
 
-    assert await until(look, turn=lambda: shop.later(400))
+    assert await until(look, turn=shop.pauses(400))
 
 
 async def _account(shop: Shop) -> Json:

@@ -84,7 +84,7 @@ async def test_telegram_is_asked_again_when_it_said(telegram: Branch[Any]) -> No
     telegram.platform.fail(telegram.platform.limited(after_s=7))
     waiting = await telegram.until_state(await telegram.reply(thread["id"], "Later"), "retrying")
     assert waiting["deliveries"][0]["reason"]["code"] == "rate_limited"
-    await telegram.until_state(waiting, "sent", turn=lambda: telegram.later(7))
+    await telegram.until_state(waiting, "sent", turn=telegram.pauses(7))
     assert [bubble.text for bubble in telegram.heard(customer)] == ["Later"]
 
 

@@ -229,7 +229,7 @@ async def test_twenty_replies_outlast_an_outage_in_order_and_none_twice(kf: Kf) 
         ours = [one for _, thread in people for one in await kf.messages(thread["id"]) if one["direction"] == "out"]
         return all(one["delivery_state"] == "sent" for one in ours)
 
-    assert await until(all_sent, turn=lambda: kf.later(60))
+    assert await until(all_sent, turn=kf.pauses(60))
     for customer, _ in people:
         assert [bubble.text for bubble in kf.heard(customer)] == [f"Answer {number}" for number in range(5)]
 

@@ -185,7 +185,7 @@ async def test_a_reply_without_an_answer_is_tried_again_later_and_marked_as_perh
     oa.platform.fail(Fault(do="close_after", path=SEND))
     unsure = await oa.until_state(await oa.reply(thread["id"], "Once"), "uncertain")
     assert [bubble.text for bubble in oa.heard(mei)] == ["Once"]
-    sent = await oa.until_state(unsure, "sent", turn=lambda: oa.later(10))
+    sent = await oa.until_state(unsure, "sent", turn=oa.pauses(10))
     assert sent["deliveries"][0]["maybe_duplicate"] is True
 
 

@@ -108,7 +108,7 @@ async def test_a_token_that_ends_holds_replies_until_it_is_good_again(weibo: Wei
     assert held["deliveries"][0]["reason"]["whose"] == "account"
     assert (await weibo.account())["state"] == "sign_in_needed"
     weibo.platform.world.token_ends_ms = ends
-    await weibo.until_state(held, "sent", turn=lambda: weibo.later(60))
+    await weibo.until_state(held, "sent", turn=weibo.pauses(60))
     assert [bubble.text for bubble in weibo.heard(fan)] == ["Wait for me"]
 
 

@@ -41,7 +41,7 @@ async def whatsapp(
 async def arrives(whatsapp: WhatsApp, thread: Json, *states: str, **what: Any) -> Json:
     """Send something as an agent and return it once it arrived."""
     posted = dict(await whatsapp.ada.post(f"/threads/{thread['id']}/messages", what))
-    return await whatsapp.until_state(posted, *(states or ARRIVED), turn=lambda: whatsapp.later(5))
+    return await whatsapp.until_state(posted, *(states or ARRIVED), turn=whatsapp.pauses(5))
 
 
 async def last_in(whatsapp: WhatsApp, thread: Json, kind: str) -> Json:
@@ -181,7 +181,7 @@ async def test_a_dead_token_holds_replies_until_it_is_good_again(whatsapp: Whats
     assert held["deliveries"][0]["reason"]["whose"] == "account"
     assert (await whatsapp.account())["state"] == "sign_in_needed"
     whatsapp.platform.world.tokens = tokens
-    await whatsapp.until_state(held, *ARRIVED, turn=lambda: whatsapp.later(60))
+    await whatsapp.until_state(held, *ARRIVED, turn=whatsapp.pauses(60))
     assert [bubble.text for bubble in whatsapp.heard(mei)] == ["Wait for me"]
 
 

@@ -7,14 +7,15 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from trunkline.cli.findings import Finding
 from trunkline.cli.options import open_reader, registry_of, store_of
+from trunkline.cli.reach import check_clock, check_public_address
 from trunkline.errors import ConfigError, TrunklineError
 from trunkline.plugins import Registry
 from trunkline.service.accounts import resolve
@@ -33,16 +34,6 @@ _LOOPBACK = {"127.0.0.1", "[::1]", "localhost"}
 _MIN_LENGTH, _MIN_VARIETY = 16, 8
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the diagnosis."""
-
-    check: str
-    level: Literal["ok", "note", "warning", "failure"]
-    words: str
-    fix: str = ""
-
-
 async def check_everything(settings: Settings, *, probe: bool) -> list[Finding]:
     """Run every check; those that ask platforms only with `probe`."""
     registry = registry_of(settings)
@@ -56,6 +47,8 @@ async def check_everything(settings: Settings, *, probe: bool) -> list[Finding]:
     found += [finding async for finding in _database(settings, registry)]
     if probe:
         found += [finding async for finding in _probes(settings, registry)]
+        found += [finding async for finding in check_clock(settings, registry)]
+        found += [finding async for finding in check_public_address(settings)]
     return found
 
 
@@ -64,11 +57,19 @@ async def check_everything(settings: Settings, *, probe: bool) -> list[Finding]:
 
 def check_machine() -> list[Finding]:
     """Check what Trunkline stands on."""
-    return [_python(), _sqlite(), _parser(), _loop(), *_root()]
+    return [_python(), *_bytecode(), _sqlite(), _parser(), _loop(), *_root()]
 
 
 def _python() -> Finding:
     return Finding("python", "ok", f"Python {sys.version.split()[0]}")
+
+
+def _bytecode() -> Iterator[Finding]:
+    """Tell where every start translates the program anew, which takes longer than all the rest of it."""
+    if sys.dont_write_bytecode and not Path(cache_from_source(__file__)).exists():
+        words = "Python keeps nothing that it compiled: every start takes some seconds longer"
+        fix = f"Once after installing: {sys.executable} -m compileall -q {Path(__file__).parents[2]}"
+        yield Finding("bytecode", "warning", words, fix)
 
 
 def _sqlite() -> Finding:

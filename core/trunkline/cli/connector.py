@@ -33,6 +33,7 @@ Package = Annotated[
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every outcome there, as JSON.")]
 BadgeFile = Annotated[Path | None, typer.Option("--badge", metavar="FILE", help="Write a badge there, as SVG.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the reference page.")]
+Entry = Annotated[str, typer.Argument(metavar="NAME", help="One name of it, such as Window; all if not given.")]
 Whole = Annotated[bool, typer.Option("--all", help="List every check, not only those that failed.")]
 
 
@@ -99,3 +100,20 @@ def checks(markdown: Markdown = False, as_json: AsJson = False) -> None:
     rows = [{"check": one.id, "sentence": one.sentence, "reason": one.reason} for one in CHECKS.values()]
     columns = {"check": "Check", "sentence": "What must hold", "reason": "Why"}
     show(rows, columns, as_json=as_json, empty="There are no checks.")
+
+
+@app.command(epilog=example("trunkline connector contract", "trunkline connector contract Window"))
+def contract(name: Entry = "") -> None:
+    """Print the reference of the contract: what a connector is given, promises and gives back. As Markdown."""
+    from difflib import get_close_matches
+
+    from trunkline.cli.connector_contract import entries, page
+
+    if not name:
+        say(page().removesuffix("\n"))
+        return
+    found = entries()
+    if name not in found:
+        near = get_close_matches(name, found, n=3, cutoff=0.4)
+        raise StartRefused(f"The contract has no {name[:60]!r}. Near it: {', '.join(near) or 'nothing'}.")
+    say(found[name])

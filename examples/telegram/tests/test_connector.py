@@ -9,10 +9,6 @@ from typing import Any
 import httpx2
 import pytest
 from trunkline.contract import (
-    ContactActed,
-    Ignored,
-    MessageEdited,
-    MessageReceived,
     OutboundMessage,
     TrustedBody,
     WebhookRequest,
@@ -65,27 +61,6 @@ def test_the_secret_token_is_the_proof(word: str, good: bool) -> None:
         connector().authenticate(request)
 
 
-def test_a_text_is_read() -> None:
-    item = read(message={**HEAD, "text": "Hello"})
-    assert isinstance(item, MessageReceived)
-    assert (item.content, item.contact.name, item.external_id) == (Text(text="Hello"), "Ada Byron", "700000001:7")
-    assert item.at_ms == 1_795_262_400_000
-
-
-def test_the_largest_size_of_a_photo_counts() -> None:
-    sizes = [{"file_id": "small", "width": 90, "height": 60}, {"file_id": "large", "width": 900, "height": 600}]
-    item = read(message={**HEAD, "photo": sizes, "caption": "Look"})
-    assert isinstance(item.content, Image)
-    assert item.content.media.source
-    assert (item.content.media.source.reference, item.content.caption) == ("large", "Look")
-
-
-def test_an_edit_is_told_as_one() -> None:
-    item = read(edited_message={**HEAD, "edit_date": 1_795_262_460, "text": "Hello!"})
-    assert isinstance(item, MessageEdited)
-    assert (item.external_id, item.at_ms) == ("700000001:7", 1_795_262_460_000)
-
-
 def test_a_press_is_a_choice_and_its_button_stops_to_spin() -> None:
     keyboard = {"inline_keyboard": [[{"text": "Large", "callback_data": "size=l"}]]}
     item = read(
@@ -94,17 +69,6 @@ def test_a_press_is_a_choice_and_its_button_stops_to_spin() -> None:
     assert item.content == Choice(data="size=l", title="Large")
     answer = connector().acknowledge([item])
     assert json.loads(answer.body) == {"method": "answerCallbackQuery", "callback_query_id": "99"}
-
-
-@pytest.mark.parametrize(("status", "reachable"), [("kicked", False), ("member", True)])
-def test_who_blocks_the_bot_cannot_be_reached(status: str, reachable: bool) -> None:
-    item = read(my_chat_member={**HEAD, "new_chat_member": {"status": status}})
-    assert isinstance(item, ContactActed)
-    assert item.reachable is reachable
-
-
-def test_groups_are_left_alone() -> None:
-    assert isinstance(read(message={**HEAD, "chat": {"id": -5, "type": "group"}, "text": "Hello"}), Ignored)
 
 
 @pytest.mark.parametrize(("code", "start", "meaning"), ERRORS)
