@@ -8,13 +8,32 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 from urllib.parse import quote
 
-import structlog
-from structlog.typing import FilteringBoundLogger
+
+@contextlib.contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Let a library do without another one that it would load though we never let it be used.
+
+    structlog takes rich for tracebacks in colours, with local variables in them, which we do not print: 90 modules and
+    7 MiB in every process.
+    """
+    known = sys.modules.get(name)
+    sys.modules[name] = None  # type: ignore[assignment] # how the import system is told that there is no such module
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if known is not None:
+            sys.modules[name] = known
+
+
+with _hidden("rich"):
+    import structlog
+    from structlog.typing import FilteringBoundLogger
 
 __all__ = ["bind", "configure", "forget_secrets", "get_logger", "keep_secret", "redact"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -62,6 +63,9 @@ log = get_logger("main")
 
 #: How long requests under way may take after a SIGTERM.
 _DRAIN_S = 8.0
+#: How long what still comes of a refused body is read and dropped, so that its sender can read the refusal. A sender
+#: who left counts too, and holds up the end of the process for as long.
+_LINGER_S = 2.0
 
 
 @contextlib.asynccontextmanager
@@ -147,7 +151,7 @@ def _migrations(registry: Registry) -> tuple[MigrationSet, ...]:
 
 @contextlib.asynccontextmanager
 async def _working(house: House) -> AsyncIterator[None]:
-    """Run the background work; ends it in reverse order."""
+    """Make the background work, not yet begun; ends it in reverse order."""
     async with contextlib.AsyncExitStack() as stack:
         await house.feed.start()
         stack.push_async_callback(house.feed.stop)
@@ -167,7 +171,6 @@ async def _working(house: House) -> AsyncIterator[None]:
             await application.start()
         for worker in house.workers.values():
             stack.push_async_callback(worker.stop)
-            await worker.start()
         house.vitals.start()
         stack.push_async_callback(house.vitals.stop)
         house.metrics.watch_loop()
@@ -293,7 +296,7 @@ async def serve_house(
         app = build_app(house)
         if add_routes is not None:
             add_routes(app)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_S)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_S, lingering_time=_LINGER_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, bound, backlog=1024).start()
@@ -306,6 +309,9 @@ async def serve_house(
             stack.push_async_callback(door.cleanup)
         await house.vitals.beat()
         house.vitals.started = True
+        # Last of all: the first steps of all workers together take as long as opening the doors.
+        for worker in house.workers.values():
+            await worker.start()
         try:
             yield _address(bound)
         finally:
@@ -349,6 +355,9 @@ async def serve(
         serve_house(house, settings.server.listen) as address,
     ):
         log.info("service.ready", address=address)
+        # What was made for the start stays until the end: no search for garbage need look through it again.
+        gc.freeze()
+        gc.enable()
         if on_ready is not None:
             on_ready(house, address)
         await stopping.wait()

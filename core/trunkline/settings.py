@@ -41,13 +41,12 @@ __all__ = [
 ]
 
 PREFIX = "TRUNKLINE_"
-DEFAULT_FILE = "trunkline.toml"
-_KEY_FILE = "trunkline.key"
+DEFAULT_FILE, _KEY_FILE = "trunkline.toml", "trunkline.key"
 _MIB = 1024 * 1024
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # built once, inside the whole
 
 
 def _split(value: Any) -> Any:
@@ -116,10 +115,11 @@ class Log(_Section):
 
 
 class Retention(_Section):
-    """How long things are kept, in days: requests of platforms for replays, and the keys by which a repeat is known."""
+    """Days that things are kept: requests for replays, keys by which a repeat is known, visitors who never wrote."""
 
     raw_days: int = Field(default=30, ge=1)
     dedupe_days: int = Field(default=90, ge=1)
+    visitor_days: int = Field(default=30, ge=1)
 
 
 class Plugins(_Section):

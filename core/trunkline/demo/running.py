@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from trunkline.service.house import House
     from trunkline.testing.simulator import Simulator
 
-__all__ = ["Demo", "demo", "run_demo"]
+__all__ = ["Demo", "configuration", "demo", "run_demo", "start_simulators"]
 
 log = get_logger("demo")
 
@@ -66,11 +66,11 @@ async def run_demo(listen: str | None = None, *, script: bool = True) -> AsyncIt
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trunkline-demo-")))
         clock = MovableClock()
-        platforms = await _simulators(registry, clock, stack)
+        platforms = await start_simulators(registry, clock, stack)
         simulators = {name: simulator for name, (_, simulator) in platforms.items()}
         file = folder / "trunkline.toml"
         address = listen if listen and not listen.endswith(":0") else _free_address(listen or _USUAL)
-        file.write_text(_configuration(folder, platforms, address), encoding="utf-8")
+        file.write_text(configuration(folder, platforms, address), encoding="utf-8")
         house = await stack.enter_async_context(open_house(load_settings(file), clock=clock, registry=registry))
         house.is_demo = True
         clock.listeners.append(functools.partial(_jumped, house, stack.enter_context(_Tasks())))
@@ -129,7 +129,7 @@ def _jumped(house: House, tasks: _Tasks, seconds: float) -> None:
     tasks.begin(catch_up())
 
 
-async def _simulators(
+async def start_simulators(
     registry: Registry, clock: MovableClock, stack: contextlib.AsyncExitStack
 ) -> dict[str, tuple[str, Simulator]]:
     """Start a platform for every channel that has one: (connector, simulator), by the name of connector or channel."""
@@ -146,7 +146,7 @@ async def _simulators(
     return found
 
 
-def _configuration(folder: Path, platforms: dict[str, tuple[str, Simulator]], address: str) -> str:
+def configuration(folder: Path, platforms: dict[str, tuple[str, Simulator]], address: str) -> str:
     """Return the demo's trunkline.toml."""
     hosts = [simulator.url.partition("//")[2] for _, simulator in platforms.values()]
     lines = [

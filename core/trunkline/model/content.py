@@ -249,6 +249,7 @@ class Unsupported(Part, frozen=True, tag="unsupported"):
     raw: dict[str, Any] = {}
 
 
+#: Everything that a message may hold.
 Content = (
     Text
     | Image

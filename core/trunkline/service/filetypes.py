@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Callable
 
 import msgspec
-import puremagic
 
 __all__ = ["HEAD", "OPAQUE", "FileType", "clean_name", "recognise"]
 
@@ -124,6 +123,9 @@ def recognise(head: bytes, *, name: str | None = None, announced: str | None = N
 
 
 def _guess(head: bytes, extension: str) -> FileType:
+    # Imported here because its tables are large, and what customers mostly send is recognised without them.
+    import puremagic  # noqa: PLC0415 - see above
+
     try:
         found = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):

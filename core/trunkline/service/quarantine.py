@@ -79,7 +79,7 @@ async def retry(house: House, raw_id: str, actor: Actor) -> list[Difference]:
     arrival = reread(house, row)
     _refuse_unknown(arrival)
     try:
-        differences = await house.store.writer.write(lambda tx: repair(tx, house.intake, arrival))
+        differences = await house.store.writer.write(lambda tx: repair(tx, house.intake, arrival, house.clock.now_ms()))
     except TrunklineError as error:
         await _note_failure(house, raw_id, error)
         raise

@@ -8,9 +8,10 @@ import msgspec
 from sqlalchemy import select
 
 from trunkline.contract import MessageReceived
-from trunkline.model import Actor, ActorKind, content_kind
-from trunkline.service.arrivals import placeholder_id
-from trunkline.service.snapshots import decode, message_snapshot
+from trunkline.model import Actor, ActorKind, Content, Media, content_kind, media_of, new_id
+from trunkline.service.arrivals import MEDIA_COLUMNS, placeholder_id
+from trunkline.service.media_rows import media_row, replace_media, source_text
+from trunkline.service.snapshots import decode, media_snapshot, message_snapshot
 from trunkline.store import Lookup, schema
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ def compare(tx: Transaction, arrival: Arrival) -> list[Difference]:
     return [difference for difference, _row in _differences(tx, arrival)]
 
 
-def repair(tx: Transaction, intake: Intake, arrival: Arrival) -> list[Difference]:
+def repair(tx: Transaction, intake: Intake, arrival: Arrival, now: int) -> list[Difference]:
     """Store what is new, put messages in the place of placeholders, correct what was read wrongly."""
     found = _differences(tx, arrival)
     by_key = {item.dedupe_key: item for item in arrival.items}
     for difference, row in found:
         item = by_key[difference.dedupe_key]
         if row is not None and isinstance(item, MessageReceived):
-            _rewrite(tx, arrival, row, item)
+            _rewrite(tx, row, item, now)
     intake.apply(tx, [arrival])
     return [difference for difference, _row in found]
 
@@ -100,10 +101,10 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _rewrite(tx: Transaction, arrival: Arrival, row: Any, item: MessageReceived) -> None:
-    """Give a stored message the content that its request has."""
+def _rewrite(tx: Transaction, row: Any, item: MessageReceived, now: int) -> None:
+    """Give a stored message the content that its request has, and let the files be fetched that are new in it."""
     values = {
-        "content": _encode(item.content).decode(),
+        "content": _encode(_adopt_media(tx, row, item.content, now)).decode(),
         "external_id": item.external_id,
         "quotes": item.quotes,
         "quote_token": item.quote_token,
@@ -112,6 +113,28 @@ def _rewrite(tx: Transaction, arrival: Arrival, row: Any, item: MessageReceived)
     }
     tx.execute(schema.message.update().where(_m.id == row.id).values(values))
     changed = tx.execute(select(schema.message).where(_m.id == row.id)).one()
-    actor = Actor(ActorKind.SYSTEM, arrival.account.id)
-    payload = {"message": message_snapshot(changed)}
+    files = tx.execute(select(schema.media).where(schema.media.c.message_id == row.id))
+    actor = Actor(ActorKind.SYSTEM, row.account_id)
+    payload = {"message": message_snapshot(changed, media={file.id: media_snapshot(file) for file in files})}
     tx.append("message_restored", actor=actor, at=row.at, payload=payload, thread_id=row.thread_id)
+
+
+def _adopt_media(tx: Transaction, row: Any, content: Content, now: int) -> Content:
+    """Give every medium its row: the one that the message has of the same source, or a new one."""
+    wanted = [medium for medium in media_of(content) if medium.source is not None]
+    if not wanted:
+        return content
+    known = select(schema.media.c.source, schema.media.c.id).where(schema.media.c.message_id == row.id)
+    there = {str(kept.source): str(kept.id) for kept in tx.execute(known)}
+    adopted = {id(medium): _with_id(medium, there) for medium in wanted}
+    new = [medium for medium in adopted.values() if medium.id not in there.values()]
+    if new:
+        place = (row.account_id, row.thread_id)
+        tx.insert(schema.media, [media_row(medium, row.id, place, now) for medium in new], MEDIA_COLUMNS)
+        tx.wake("media")
+    replaced: Content = replace_media(content, adopted)
+    return replaced
+
+
+def _with_id(medium: Media, there: dict[str, str]) -> Media:
+    return msgspec.structs.replace(medium, id=there.get(source_text(medium)) or new_id())

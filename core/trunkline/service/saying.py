@@ -9,6 +9,7 @@ from sqlalchemy import bindparam
 
 from trunkline.clock import to_text
 from trunkline.model import Actor, ActorKind, AuthorKind, Content, Media, Unsupported, media_of, new_id
+from trunkline.service.media_rows import media_row, replace_media
 from trunkline.service.quotes import find_quoted
 from trunkline.service.snapshots import MessageSnapshot, decode, media_snapshot, preview_of, with_media
 from trunkline.store import Prepared, schema
@@ -164,10 +165,10 @@ def _adopt_media(work: WorkingSet, thread: ThreadState, said: Said) -> Content:
     for medium in media_of(said.content):
         if medium.source is not None:
             adopted[id(medium)] = mine = msgspec.structs.replace(medium, id=new_id())
-            work.media.append(_media_row(work, thread, said.id, mine))
+            work.media.append(media_row(mine, said.id, (thread.account.id, thread.id), work.now))
         elif medium.id is not None:
             _take(work, thread, said, medium.id)
-    replaced: Content = _replace_media(said.content, adopted)
+    replaced: Content = replace_media(said.content, adopted)
     return replaced
 
 
@@ -193,22 +194,3 @@ def _known(work: WorkingSet, said: Said) -> dict[str, dict[str, Any]]:
     """Return what is shown of the files that were stored before their message."""
     rows = (work.taken.get(medium.id or "") for medium in media_of(said.content))
     return {row.id: media_snapshot(row) for row in rows if row is not None}
-
-
-def _media_row(work: WorkingSet, thread: ThreadState, message_id: str, medium: Media) -> tuple[Any, ...]:
-    """Return the values of `arrivals.MEDIA_COLUMNS`."""
-    source = encode(medium.source).decode()
-    known = (medium.mime, medium.size, medium.name, medium.duration_ms)
-    return (medium.id, thread.account.id, thread.id, message_id, "pending", *known, source, 0, work.now, work.now)
-
-
-def _replace_media(content: Any, adopted: dict[int, Media]) -> Any:
-    """Return the content with its media (known by identity) exchanged, at any depth."""
-    if isinstance(content, Media):
-        return adopted.get(id(content), content)
-    if isinstance(content, tuple):
-        return tuple(_replace_media(item, adopted) for item in content)
-    if isinstance(content, msgspec.Struct):
-        changes = {name: _replace_media(getattr(content, name), adopted) for name in content.__struct_fields__}
-        return msgspec.structs.replace(content, **changes)
-    return content

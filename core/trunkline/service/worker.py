@@ -36,6 +36,7 @@ class Worker(ABC):
         self._poll_s = poll_s
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._stepping = asyncio.Lock()
         self._main: asyncio.Task[None] | None = None
         self._children: set[asyncio.Task[None]] = set()
         self._failures = 0
@@ -86,10 +87,10 @@ class Worker(ABC):
         """Take steps until nothing is due and nothing is under way; for tests and for runs on demand."""
         while True:
             self._woken.clear()
-            due = await self.step()
-            while self._children:
-                await asyncio.wait(set(self._children), return_when=asyncio.FIRST_COMPLETED)
-            if not self._woken.is_set() and (due is None or due > self.clock.now_ms()):
+            due = await self._step()
+            if self._children:
+                await asyncio.wait(set(self._children))
+            elif not self._woken.is_set() and (due is None or due > self.clock.now_ms()):
                 return
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
@@ -106,12 +107,17 @@ class Worker(ABC):
         while not self.stopping:
             self._woken.clear()
             try:
-                due = await self.step()
+                due = await self._step()
                 self._failures = 0
             except Exception as error:  # noqa: BLE001 - isolation point: a worker outlives any failure of a step
                 await self._pause(error)
             else:
                 await self._rest(due)
+
+    async def _step(self) -> int | None:
+        # `settle` may be called beside the task that runs: what that one took, but has not spawned yet, counts.
+        async with self._stepping:
+            return await self.step()
 
     async def _guard(self, work: Coroutine[Any, Any, object]) -> None:
         try:
