@@ -30,7 +30,15 @@ CHROMIUM ?= /usr/bin/chromium
 ANYWHERE := env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL -u UV_INDEX -u UV_OVERRIDE -u UV_CONSTRAINT \
 	-u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL
 PYTEST := $(BIN)/python -m pytest
+# The same, but a few tests that failed are tried again alone: one flaky test shall not hide what the others say.
+LOOKING := $(BIN)/python -m tests.second_look
 BESIDE := -n 2 --dist worksteal
+# Long tests come first; whoever is free takes the next one.
+ONE_BY_ONE := -n 2 --dist load --maxschedchunk 1
+# Files of tests lie in memory where there is room: a disk that others use may stand still for many seconds. The
+# promises keep to the disk.
+IN_MEMORY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 6000000 ] 2>/dev/null \
+	&& echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
 comma := ,
 say = @printf '\033[1m· %s\033[0m\n' $(1)
@@ -51,21 +59,26 @@ demo: $(DONE)/packages $(BUILT) ## a small invented company: phones beside the i
 	$(BIN)/trunkline demo
 
 .PHONY: test
-test: $(DONE)/packages $(BUILT) system ## every test, the fault tests at a tenth of their rounds (at most 10 minutes)
+test: $(DONE)/packages $(BUILT) system ## every test, the fault tests at a tenth of their rounds
 	$(call say,"Python tests that may run side by side")
-	TRUNKLINE_ROUNDS=tenth $(PYTEST) $(BESIDE) -m "not serial and not browser" --ignore tests/promises
+	$(IN_MEMORY) TRUNKLINE_ROUNDS=tenth $(LOOKING) $(BESIDE) -m "not serial and not browser" --ignore tests/promises
 	$(call say,"Python tests that want the machine for themselves")
-	TRUNKLINE_ROUNDS=tenth $(PYTEST) -m "serial and not browser" --ignore tests/promises $(MAY_BE_NONE)
-	$(call say,"Promises at a tenth of their rounds")
-	TRUNKLINE_ROUNDS=tenth $(PYTEST) $(BESIDE) tests/promises $(MAY_BE_NONE)
+	$(IN_MEMORY) TRUNKLINE_ROUNDS=tenth $(LOOKING) -m "serial and not browser" --ignore tests/promises $(MAY_BE_NONE)
+	$(if $(filter promises,$(MAKECMDGOALS)),,$(A_TENTH))
 	$(call say,"Browser tests")
-	TRUNKLINE_ROUNDS=tenth $(PYTEST) -m browser --ignore tests/promises $(MAY_BE_NONE)
+	$(IN_MEMORY) TRUNKLINE_ROUNDS=tenth $(LOOKING) $(BESIDE) -m browser --ignore tests/promises $(MAY_BE_NONE)
 	$(call say,"Unit tests of the inbox")
 	npm run test --workspace inbox
 	$(call say,"Unit tests of the widget")
 	npm run test --workspace @trunkline/widget
 	$(call say,"Unit tests of the app client")
 	npm run test --workspace @trunkline/client
+
+# `make test promises` tries the promises once, at the figures of `promises`.
+define A_TENTH
+$(call say,"Promises at a tenth of their rounds")
+TRUNKLINE_ROUNDS=tenth $(LOOKING) $(ONE_BY_ONE) tests/promises $(MAY_BE_NONE)
+endef
 
 # pytest ends with 5 where no test was chosen: no fault of a part that has none of this kind.
 MAY_BE_NONE := || [ $$? -eq 5 ]
@@ -94,7 +107,7 @@ check: $(DONE)/packages $(DONE)/node $(WIDGET)/loader.js ## lint, types, import 
 .PHONY: promises
 promises: $(DONE)/packages system ## fault tests at push-run figures (at most 25 minutes)
 	$(call say,"Promises at push-run figures")
-	TRUNKLINE_ROUNDS=push $(PYTEST) $(BESIDE) tests/promises -v --timeout 1500
+	TRUNKLINE_ROUNDS=push $(LOOKING) $(ONE_BY_ONE) tests/promises -v --timeout 1500
 
 .PHONY: soak
 soak: $(DONE)/packages system ## fault tests at long-run figures (hours)
@@ -161,12 +174,13 @@ ONLY_UV = touch requirements.lock; awk '/^[a-z]/ {on = /^uv==/} on' requirements
 
 $(DONE)/packages-locked: requirements.lock $(DONE)/venv
 	$(call say,"Installing the Python packages of requirements.lock (a minute the first time)")
-	@$(BIN)/uv pip install -q --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements.lock
 	@touch $@
 
 $(DONE)/packages: $(DONE)/packages-locked pyproject.toml $(PROJECTS)
 	$(call say,"Installing $(PACKAGES) for editing")
 	@$(BIN)/uv pip install -q --no-deps --no-build-isolation $(PACKAGES:%=-e ./%)
+	@$(BIN)/python -m compileall -q $(wildcard $(PACKAGES:%=%/trunkline*))
 	@touch $@
 
 # Node comes as a Python package, the same for everybody. Its own npm and npx need links that a wheel cannot carry.

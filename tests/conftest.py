@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytest_plugins = ["tests.requirement_table"]
+pytest_plugins = ["tests.databases", "tests.requirement_table"]
 
 #: What TRUNKLINE_ROUNDS may say -> how many rounds that is of (push, long).
 RUNS: dict[str, Callable[[int, int], int]] = {
@@ -23,7 +24,10 @@ RUNS: dict[str, Callable[[int, int], int]] = {
 }
 
 for _run, _examples in {"tenth": 50, "push": 200, "long": 5_000}.items():
-    settings.register_profile(_run, max_examples=_examples, deadline=None, print_blob=True)
+    # How fast an example is made or tried says something of the machine only.
+    settings.register_profile(
+        _run, max_examples=_examples, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    )
 
 
 class Rounds(Protocol):
@@ -36,6 +40,18 @@ def pytest_configure(config: pytest.Config) -> None:
     run = _asked_for()
     config.stash[RUN] = run
     settings.load_profile(run)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what stays to the end: without this it walks over all tests again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Render log lines cheaply: a coloured traceback of a deep stack takes a second."""
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture(autouse=True)

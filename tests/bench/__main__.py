@@ -9,9 +9,11 @@ import argparse
 import asyncio
 import contextlib
 import statistics
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 from rich.console import Console
@@ -26,8 +28,11 @@ from tests.bench.load import Load
 from tests.bench.outbox import outbox_rate
 from tests.bench.payloads import line_requests, whatsapp_requests
 from tests.bench.screens import screen_figures
-from tests.bench.servers import Peer, Server, Trunkline
+from tests.bench.servers import Everything, Peer, Server, Trunkline
 from trunkline import log
+from trunkline.demo.running import start_simulators
+from trunkline.plugins import load_registry
+from trunkline.testing.services import MovableClock
 
 _WARM = 600
 
@@ -108,10 +113,10 @@ async def start_figures() -> AsyncIterator[str]:
         yield await _started("one account, the first start: the database is made", Trunkline(database))
         yield await _started("one account", Trunkline(database))
         async with contextlib.AsyncExitStack() as stack:
-            clock = HandClock(round(time.time() * 1000))
-            platforms = await start_simulators(load_registry(()), clock, stack)
+            platforms = await start_simulators(load_registry(()), MovableClock(), stack)
             words = f"{len(platforms)} accounts, one of every channel"
-            await _started(words, Everything(folder, platforms))
+            async with Everything(folder, platforms):
+                pass  # The database is made.
             yield await _started(words, Everything(folder, platforms))
 
 
@@ -120,7 +125,9 @@ async def _started(words: str, server: Server) -> str:
     async with server:
         seconds, cpu_s = time.perf_counter() - began, server.cpu_s
         await asyncio.sleep(2)
-        return f"trunkline serve, {words}: ready in {seconds:.2f} s ({cpu_s:.2f} s CPU), {server.memory_mib:.0f} MiB idle"
+        return (
+            f"trunkline serve, {words}: ready in {seconds:.2f} s ({cpu_s:.2f} s CPU), {server.memory_mib:.0f} MiB idle"
+        )
 
 
 def show(console: Console, found: dict[str, Figures]) -> None:
@@ -161,9 +168,10 @@ async def main() -> None:
                 await measure(scenario, asked.requests, found[scenario.name])
                 progress.advance(task)
     show(console, found)
-    if not asked.only:
+    if not asked.only or "start" in asked.only:
         async for line in start_figures():
             console.print(line)
+    if not asked.only:
         console.print(await outbox_rate())
         console.print(await connector_figures())
         console.print(await screen_figures())

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -18,8 +19,10 @@ import aiohttp
 import psutil
 
 from tests.bench.payloads import SECRET
+from trunkline.demo.running import configuration
+from trunkline.testing.simulator import Simulator
 
-__all__ = ["Peer", "Server", "Trunkline"]
+__all__ = ["Everything", "Peer", "Server", "Trunkline"]
 
 _ROOT = Path(__file__).parents[2]
 _READY_S = 60.0
@@ -97,6 +100,20 @@ class Peer(Server):
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", f"tests.bench.peers.{self._name}", str(self.port)]
+
+
+class Everything(Server):
+    """`trunkline serve` with an account of every channel that is installed, as the demo has them."""
+
+    def __init__(self, folder: Path, platforms: Mapping[str, tuple[str, Simulator]]) -> None:
+        super().__init__()
+        self._folder, self._platforms = folder, dict(platforms)
+
+    def command(self) -> list[str]:
+        address = f"127.0.0.1:{self.port}"
+        file = self._folder / "trunkline.toml"
+        file.write_text(configuration(self._folder, self._platforms, address))
+        return [sys.executable, "-m", "trunkline.cli", "serve", "--config", str(file), "--listen", address]
 
 
 class Trunkline(Server):

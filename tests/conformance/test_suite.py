@@ -7,7 +7,7 @@ import pytest
 from tests.conformance import bay, quay
 from tests.conformance.mutants import MUTANTS, Mutant
 from tests.conformance.mutants.trouble import LEFT
-from trunkline.testing.conformance import CHECKS, ConnectorConformance, State, examine, run_check
+from trunkline.testing.conformance import CHECKS, ConnectorConformance, State, examine, run_check, running, stage
 
 
 class TestQuay(ConnectorConformance):
@@ -19,7 +19,12 @@ def _named(mutant: Mutant) -> str:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=_named)
-async def test_a_broken_connector_is_caught_by_the_check_of_that_name(mutant: Mutant) -> None:
+async def test_a_broken_connector_is_caught_by_the_check_of_that_name(
+    mutant: Mutant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What a broken connector never does need not be waited for as long as what a good one may be slow to do.
+    monkeypatch.setattr(stage, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(running, "_LONGEST_S", 5.0)
     outcome = await run_check(CHECKS[mutant.check], mutant.subject)
     while LEFT:
         await LEFT.pop().aclose()

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from tests import warm
+
 
 @dataclass
 class Command:
@@ -22,35 +24,32 @@ class Command:
     variables: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *words: str, code: int = 0, **variables: str) -> Done:
-        done = subprocess.run(
-            [sys.executable, "-m", "trunkline.cli", *words],
-            cwd=self.folder,
-            env=self._environment(variables),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = warm.run(words, cwd=self.folder, env=self._environment(variables))
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return Done(done.stdout, done.stderr)
+
+    def from_cold(self, *words: str) -> str:
+        """Run it as a shell does, with everything still to be imported, and return what it printed."""
+        command = [sys.executable, "-m", "trunkline.cli", *words]
+        environment = self._environment({})
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=True
+        ).stdout
 
     @contextmanager
     def serving(self, *words: str, **variables: str) -> Iterator[Served]:
         """Run `trunkline serve` until the block ends; it must then leave with 0."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "trunkline.cli", "serve", "--listen", "127.0.0.1:0", *words],
-            cwd=self.folder,
-            env=self._environment(variables),
-            stderr=subprocess.PIPE,
-            text=True,
+        process = warm.start(
+            ["serve", "--listen", "127.0.0.1:0", *words], cwd=self.folder, env=self._environment(variables)
         )
         assert process.stderr is not None
-        try:
-            yield Served(_address(process.stderr), process.pid)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            _, rest = process.communicate(timeout=30)
-            assert process.returncode == 0, rest
+        with process.stderr:
+            try:
+                yield Served(_address(process.stderr), process.pid)
+            finally:
+                os.kill(process.pid, signal.SIGTERM)
+                rest = process.stderr.read()
+                assert process.wait(60) == 0, rest
 
     def write(self, text: str, name: str = "trunkline.toml") -> Path:
         file = self.folder / name

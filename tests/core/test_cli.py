@@ -16,6 +16,7 @@ import typer.main
 from tests.core.command_line import Command
 from tests.core.plugin_maker import Shelf
 from trunkline.cli.commands import app
+from trunkline.model import new_id
 from trunkline.store.sqlite import FileLock
 
 ACCOUNT = '[[accounts]]\nid = "one"\nconnector = "shop"\nsettings = { shop_key = { env = "ONE_KEY" } }\n'
@@ -59,8 +60,8 @@ def test_every_command_that_lists_can_print_json() -> None:
 
 
 def test_help_and_version(trunkline: Command) -> None:
-    assert trunkline("--version").out == f"trunkline {version('trunkline')}\n"
-    shown = trunkline("--help").out
+    assert trunkline.from_cold("--version") == f"trunkline {version('trunkline')}\n"
+    shown = trunkline.from_cold("--help")
     for name in ("serve", "demo", "doctor", "channels", "account", "replay", "dead-letters", "backup", "migrate"):
         assert f" {name} " in shown
     assert "Example:" in trunkline("serve", "--help").out
@@ -220,7 +221,10 @@ def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(trunkline: Command, 
 
 def test_the_doctor_is_content_with_a_good_installation(trunkline: Command, shelf: Shelf) -> None:
     shelf.install_connector("shop")
-    trunkline.write('[server]\npublic_url = "https://desk.example"\n' + ACCOUNT)
+    # Nothing serves, and nothing answers for the platform: neither is asked of a network.
+    nowhere = ACCOUNT.replace('ONE_KEY" }', 'ONE_KEY" }, api_base = "http://127.0.0.1:9"')
+    text = '[server]\npublic_url = "https://desk.example"\nlisten = "127.0.0.1:9"\nallow_hosts = ["127.0.0.1:9"]\n'
+    trunkline.write(text + nowhere)
     trunkline("migrate")
     found = trunkline("doctor", "--probe", "--json").json
     assert not [one for one in found if one["level"] == "failure"]
@@ -360,12 +364,13 @@ def letters(trunkline: Command, shelf: Shelf) -> list[str]:
     shelf.install_connector("shop")
     trunkline.write(ACCOUNT)
     trunkline("migrate")
+    made = [new_id(), new_id()]
     columns = "id, account_id, received_at, request_id, method, body, state, reason, error"
     row = "(?, 'one', 1795262400000, 'r', 'POST', x'7b7d', 'quarantined', 'body_unreadable', 'It is odd.')"
     with sqlite3.connect(trunkline.folder / "trunkline.db") as database:
-        database.executemany(f"INSERT INTO raw_request ({columns}) VALUES {row}", [["a1"], ["a2"]])
+        database.executemany(f"INSERT INTO raw_request ({columns}) VALUES {row}", [[letter] for letter in made])
     database.close()
-    return ["a1", "a2"]
+    return made
 
 
 def test_letters_are_listed(trunkline: Command, letters: list[str]) -> None:
@@ -377,7 +382,7 @@ def test_letters_are_listed(trunkline: Command, letters: list[str]) -> None:
 
 
 def test_letters_are_retried_and_skipped(trunkline: Command, letters: list[str]) -> None:
-    trunkline("dead-letters", "skip", "a1", "--reason", "a test of the platform")
+    trunkline("dead-letters", "skip", letters[0], "--reason", "a test of the platform")
     assert trunkline("dead-letters", "retry", "--all").out == "1 read, 0 still cannot be.\n"
     assert "Nothing waits" in trunkline("dead-letters", "list").out
 

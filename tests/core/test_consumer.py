@@ -27,7 +27,7 @@ class Listener(Application):
 
     def consume(self, tx: Any, events: Sequence[Any]) -> None:
         self.began.set()
-        assert self.go_on.wait(30)
+        assert self.go_on.wait(60)
         self.heard += [event.seq for event in events]
 
 
@@ -37,7 +37,7 @@ def _consumer(store: Store, listener: Listener, clock: HandClock) -> Consumer:
 
 
 async def _until_one_waits(url: str) -> None:
-    async with asyncio.timeout(30), await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+    async with asyncio.timeout(60), await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         while (await (await connection.execute(_WAITS)).fetchone()) == (0,):  # noqa: ASYNC110 - another process waits
             await asyncio.sleep(0.01)
 
@@ -52,7 +52,7 @@ async def test_two_processes_that_start_together_do_not_both_apply_the_first_pag
     first, second = Listener(), Listener()
     second.go_on.set()
     step = asyncio.create_task(_consumer(one, first, clock).step())
-    assert await asyncio.to_thread(first.began.wait, 30)
+    assert await asyncio.to_thread(first.began.wait, 60)
     other = asyncio.create_task(_consumer(two, second, clock).step())
     await _until_one_waits(postgres_url)
     first.go_on.set()

@@ -106,7 +106,7 @@ async def test_stopping_ends_every_reader(feed: Feed) -> None:
     reading = asyncio.create_task(collect(subscription, 1))
     await asyncio.sleep(0)
     await feed.stop()
-    assert await asyncio.wait_for(reading, 10) == []
+    assert await asyncio.wait_for(reading, 60) == []
 
 
 async def test_a_read_that_fails_is_tried_again(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

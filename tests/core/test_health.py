@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import text
 
 from tests.core.conftest import HandClock
+from tests.ports import free_port
 from trunkline.errors import StartRefused, StoreUnavailable
 from trunkline.http.health import add_health_routes, open_metrics_door
 from trunkline.service.vitals import Vitals
@@ -141,14 +142,8 @@ async def _expose() -> bytes:
     return b"trunkline_build_info 1.0\n"
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
-
-
 async def test_metrics_and_health_have_a_listener_of_their_own(vitals: Vitals) -> None:
-    listen = f"127.0.0.1:{_free_port()}"
+    listen = f"127.0.0.1:{free_port()}"
     door = await open_metrics_door(load_settings(None, {"server.metrics_listen": listen}), vitals, _expose)
     assert door is not None
     async with ClientSession() as client:

@@ -27,7 +27,7 @@ class Ear:
         self.stop = moments.listen(self.heard.put_nowait)
 
     async def next(self) -> Moment:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await self.heard.get()
 
 
@@ -38,7 +38,7 @@ async def process(url: str) -> AsyncIterator[tuple[Store, Moments]]:
     store.on_remote_commit = lambda _seq, _wakes: listens.set()
     await store.open()
     if store.dialect == "postgresql":
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await listens.wait()
     yield store, Moments(store)
     await store.close()
@@ -114,7 +114,7 @@ async def test_telling_goes_on_after_the_connection_was_cut(postgres_url: str, m
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND query LIKE '%pg_notify%' AND pid <> pg_backend_pid()"
             )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             # What was told into the cut is lost; it is worth nothing later.
             while there.heard.empty():
                 one.tell(typing("after"))

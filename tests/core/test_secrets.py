@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from tests import warm
 from tests.core.plugin_maker import Shelf
 from trunkline import log
 from trunkline.contract import Health
@@ -263,14 +264,8 @@ def test_commands_print_no_secret(tmp_path: Path, shelf: Shelf) -> None:
         ["doctor", "--config", "typo.toml"],
         ["migrate"],
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "trunkline.cli", *command],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(shelf.folder), "TRUNKLINE_LOG__LEVEL": "DEBUG"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment = {**os.environ, "PYTHONPATH": str(shelf.folder), "TRUNKLINE_LOG__LEVEL": "DEBUG"}
+        done = warm.run(command, cwd=tmp_path, env=environment)
         assert done.stdout or done.stderr
         assert _leaks(done.stdout + done.stderr) == [], command
         assert "Traceback" not in done.stderr

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from argon2 import PasswordHasher
-from psycopg import sql
 
-from tests.core.conftest import HandClock, make_database, postgres
+from tests.core.conftest import HandClock
+from tests.databases import drop_database, make_database
 from tests.desk.harness import ADA, BO, PASSWORD, Client, Running
 from tests.desk.rich import RICH_CONNECTOR
 from tests.desk.wire import MUTE_CONNECTOR, WIRE_CONNECTOR
@@ -26,11 +25,13 @@ from trunkline.store import Store, Transaction
 from trunkline_desk import trunkline_applications
 from trunkline_desk.migrations import migrations
 from trunkline_desk.people.agents import create_agent, set_up
+from trunkline_desk.people.passwords import Passwords
 from trunkline_desk.people.tokens import give_token
 
-__all__ = ["postgres"]
-
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+#: Weak on purpose: the parameters that count are tested by name.
+WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 Opener = Callable[..., Any]
 
@@ -49,8 +50,7 @@ async def _fill(url: str) -> dict[str, str]:
     """Make the tables and two agents, and return a token of each by address."""
     store, clock = Store(url, migrations=(migrations(),)), HandClock()
     await store.open()
-    # Weak on purpose: the parameters that count are tested by name.
-    password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    password_hash = WEAK.hash(PASSWORD)
 
     def work(tx: Transaction) -> dict[str, str]:
         tokens = {}
@@ -81,24 +81,26 @@ def postgres_template(postgres: str) -> Template:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def template(request: pytest.FixtureRequest, tmp_path: Path) -> Template:
+def template(request: pytest.FixtureRequest) -> Template:
     """A database of its own with two agents, on either kind, and their tokens."""
-    if request.param == "sqlite":
-        file, tokens = request.getfixturevalue("sqlite_template")
-        shutil.copy(file, tmp_path / "trunkline.db")
-        return f"sqlite:///{tmp_path}/trunkline.db", tokens
-    url, tokens = request.getfixturevalue("postgres_template")
-    return _copied(request.getfixturevalue("postgres"), url), tokens
+    name = "sqlite_copy" if request.param == "sqlite" else "postgres_copy"
+    copy: Template = request.getfixturevalue(name)
+    return copy
 
 
-def _copied(server: str, template: str) -> str:
-    url = make_database(server)
-    source, target = (psycopg.conninfo.conninfo_to_dict(one)["dbname"] for one in (template, url))
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(str(target))))
-        make = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        connection.execute(make.format(sql.Identifier(str(target)), sql.Identifier(str(source))))
-    return url
+@pytest.fixture
+def sqlite_copy(sqlite_template: Template, tmp_path: Path) -> Template:
+    file, tokens = sqlite_template
+    shutil.copy(file, tmp_path / "trunkline.db")
+    return f"sqlite:///{tmp_path}/trunkline.db", tokens
+
+
+@pytest.fixture
+def postgres_copy(postgres: str, postgres_template: Template) -> Iterator[Template]:
+    template, tokens = postgres_template
+    url = make_database(postgres, template)
+    yield url, tokens
+    drop_database(postgres, url)
 
 
 @pytest.fixture
@@ -131,6 +133,7 @@ def open_desk(settings_file: Path, clock: HandClock, monkeypatch: pytest.MonkeyP
             serve_house(house, "127.0.0.1:0") as address,
             Running(house, clock, address, tokens) as running,
         ):
+            running.application.desk.passwords = Passwords(WEAK)
             yield running
 
     return opened
@@ -162,8 +165,7 @@ def nobody(desk: Running) -> Client:
 
 
 @pytest.fixture
-async def plain_desk(sqlite_template: Template, tmp_path: Path, open_desk: Opener) -> AsyncIterator[Running]:
+async def plain_desk(sqlite_copy: Template, open_desk: Opener) -> AsyncIterator[Running]:
     """A desk over SQLite only, for what is decided before anything is stored."""
-    shutil.copy(sqlite_template[0], tmp_path / "trunkline.db")
-    async with open_desk(f"sqlite:///{tmp_path}/trunkline.db", sqlite_template[1]) as running:
+    async with open_desk(*sqlite_copy) as running:
         yield running

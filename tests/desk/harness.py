@@ -200,7 +200,7 @@ class Running:
 
 async def begin(socket: Socket) -> dict[str, Any]:
     """Read how a feed begins, and return the signs of those who are there."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert (await socket.receive_json())["type"] == "hello"
         present: dict[str, Any] = await socket.receive_json()
     assert present.keys() == {"type", "items"}
@@ -211,7 +211,7 @@ async def begin(socket: Socket) -> dict[str, Any]:
 async def frames(socket: Socket, until: str) -> list[dict[str, Any]]:
     """Read the live feed until an event of this kind came, and return all events."""
     events: list[dict[str, Any]] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not any(event["kind"] == until for event in events):
             frame = await socket.receive_json()
             events += frame.get("events", [])
@@ -220,7 +220,7 @@ async def frames(socket: Socket, until: str) -> list[dict[str, Any]]:
 
 async def closed(socket: Socket) -> int | None:
     """Read until the server ends the connection and return its code."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not socket.closed:
             await socket.receive()
     return socket.close_code

@@ -252,10 +252,8 @@ async def test_accounts_stay_when_the_process_starts_again(template: Any, open_d
         assert await wrote(running, "hello", SECRET) == 200
 
 
-async def test_another_process_takes_a_change_over(postgres_template: Any, open_desk: Any, postgres: str) -> None:
-    from tests.desk.conftest import _copied
-
-    url, tokens = _copied(postgres, postgres_template[0]), postgres_template[1]
+async def test_another_process_takes_a_change_over(postgres_copy: Any, open_desk: Any) -> None:
+    url, tokens = postgres_copy
     async with open_desk(url, tokens) as one, open_desk(url, tokens) as two:
         ada, replaced = one.client("ada@shop.example"), asyncio.Queue[str]()
         two.house.accounts.on_replaced = replaced.put_nowait

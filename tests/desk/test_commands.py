@@ -6,11 +6,11 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.desk.conftest import KEY, Opener
 from tests.desk.harness import Running
 
@@ -24,9 +24,7 @@ def configured(settings_file: Path, tmp_path: Path) -> Path:
 
 
 def trunkline(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trunkline.cli", "agent", *words, "--config", str(config)]
-    environment = {**os.environ, "TRUNKLINE_SECRET_KEY": KEY}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return warm.run(["agent", *words, "--config", str(config)], env={**os.environ, "TRUNKLINE_SECRET_KEY": KEY})
 
 
 def link(output: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -49,10 +50,31 @@ async def test_a_contact_shows_what_a_site_of_ours_knows(desk: Running, ada: Cli
         assert len((await ada.get("/search", params={"q": query, "scope": "contacts"}))["contacts"]) == 1
 
 
-def _visitor(tx: Transaction, external_id: str, **facts: Any) -> None:
+async def test_what_is_told_of_one_who_was_several_visitors_is_told_together(desk: Running, ada: Client) -> None:
+    thread = await desk.thread("one", sender="p1")
+    await desk.thread("two", sender="p2")
+    await desk.platform({"events": [{"id": "l1", "from": "p1", "kind": "link", "other": "p2"}]})
+    at = "2026-11-21T11:00:00.000Z"
+    pages = [{"screen": name, "at": at} for name in ("first", "second")]
+    origin = {"referrer": "https://press.example/", "utm": {"source": "letter"}}
+    shop: list[tuple[str, dict[str, Any]]] = [
+        ("p1", {"visits": pages, "origin": origin, "stated": {"attributes": {"plan": "gold", "size": 4}}}),
+        ("p2", {"stated": {"email": "p@mail.example", "attributes": {"plan": "silver"}}}),
+    ]
+    for seen_at, (who, facts) in enumerate(shop):
+        await desk.house.store.writer.write(partial(_visitor, external_id=who, seen_at=seen_at, **facts))
+    contact = await ada.get(f"/contacts/{await contact_of(ada, thread)}")
+    stated = {"email": "p@mail.example", "attributes": {"plan": "silver", "size": 4}}
+    assert contact["attributes"] == {"stated": stated, "verified": {}}
+    assert [visit["url"] for visit in contact["visits"]] == ["second", "first"]
+    assert contact["origin"] == {"referrer": "https://press.example/", "campaign": {"source": "letter"}}
+
+
+def _visitor(tx: Transaction, external_id: str, *, seen_at: int = 0, **facts: Any) -> None:
+    facts = {"visits": [], "stated": {}, "verified": {}, **facts}
     encoded = {name: msgspec.json.encode(value).decode() for name, value in facts.items()}
     row = {"id": new_id(), "account_id": "shop", "external_id": external_id, "epoch": 1, "blocked": False}
-    tx.execute(schema.visitor.insert().values(**row, **encoded, seen_at=0, created_at=0))
+    tx.execute(schema.visitor.insert().values(**row, **encoded, seen_at=seen_at, created_at=seen_at))
 
 
 async def test_a_name_that_an_agent_gives_is_seen_everywhere_and_told(desk: Running, ada: Client, bo: Client) -> None:

@@ -20,7 +20,7 @@ async def say(socket: Socket, thread: str | None, state: str = "viewing") -> Non
 
 async def moment(socket: Socket) -> dict[str, Any]:
     """Return the next moment that a client hears."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             frame: dict[str, Any] = await socket.receive_json()
             if frame["type"] == "moment":
@@ -156,14 +156,12 @@ async def test_an_agents_typing_reaches_colleagues_and_the_customers_channel(
     assert [signal.kind for signal in desk.connector().signals] == ["typing"]
 
 
-async def test_agents_of_another_process_hear_it_too(postgres_template: Any, open_desk: Any, postgres: str) -> None:
-    from tests.desk.conftest import _copied
-
-    url, tokens = _copied(postgres, postgres_template[0]), postgres_template[1]
+async def test_agents_of_another_process_hear_it_too(postgres_copy: Any, open_desk: Any) -> None:
+    url, tokens = postgres_copy
     async with open_desk(url, tokens) as one, open_desk(url, tokens) as two:
         listens = asyncio.Event()
         two.house.moments.listen(lambda _moment: listens.set())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not listens.is_set():
                 one.house.moments.tell(
                     Moment(kind="hello", thread_id=None, actor_kind="system", actor_id=None, actor_name=None)
@@ -183,3 +181,19 @@ async def test_moments_never_make_a_slow_reader_wait_or_fall(desk: Running, ada:
     assert not subscription.evicted
     subscription.close()
     assert subscription.queued_bytes == 0
+
+
+async def test_a_page_that_a_customer_looks_at_is_told_and_not_remembered(
+    desk: Running, ada: Client, bo: Client
+) -> None:
+    thread = await desk.thread()
+    watching = await ada.listen()
+    await begin(watching)
+    sign = Moment(kind="visited", thread_id=thread, actor_kind="contact", actor_id="c1", actor_name="Mei", ttl_s=0)
+    desk.house.moments.tell(sign)
+    assert await heard(watching) == ("visited", thread)
+    late = await bo.listen()
+    async with asyncio.timeout(60):
+        while (frame := await late.receive_json())["type"] != "present":
+            pass
+    assert frame["items"] == []

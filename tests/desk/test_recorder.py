@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import warm
 from tests.desk.conftest import KEY, Opener, Template
 from tests.desk.harness import BO, Client, Running
 from tests.desk.rich import FAIR, fair, open_fair
@@ -263,9 +263,8 @@ async def test_no_secret_and_no_word_of_a_customer_is_in_the_bundle(desk: Runnin
 
 
 def show(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trunkline.cli", "account", "show", *words, "--config", str(config)]
     environment = {**os.environ, "TRUNKLINE_SECRET_KEY": KEY}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return warm.run(["account", "show", *words, "--config", str(config)], env=environment)
 
 
 async def test_the_command_shows_the_same_beside_a_running_desk(

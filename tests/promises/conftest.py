@@ -18,6 +18,21 @@ from tests.promises.history import Database, History
 from tests.promises.processes import Nursery, Server
 from trunkline.model import new_id
 
+#: What takes minutes at push-run figures, the longest first: whoever begins such a test last waits for it alone.
+_LONGEST = (
+    "test_what_was_acknowledged_survives_kill_9_on_sqlite",
+    "test_slow_readers_cost_bounded_memory_and_delay_nobody",
+    "test_no_accepted_reply_is_silently_unsent_after_kills_on_sqlite",
+    "test_replies_keep_their_order_through_faults_and_kills",
+    "test_three_processes_lose_nothing_and_double_nothing",
+    "test_a_long_queue_is_drained_in_order_and_fairly_from_the_start",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(getattr(item, "originalname", ""), len(places)))
+
 
 class Servers(Protocol):
     """Makes servers; see `Server` for the keywords. `start=False` leaves the start to the test."""

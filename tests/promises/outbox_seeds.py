@@ -27,11 +27,11 @@ def _hurry(value: str) -> None:
 
 def _no_order(_value: str) -> None:
     """Claim without looking at what lies before in the thread."""
-    from trunkline.service.outbox import claims
+    from trunkline.service.outbox import claims, pending
     from trunkline.store import Prepared
 
     d = claims._d
-    query = claims._READ.where(
+    query = pending.READ.where(
         d.account_id == bindparam("account"), claims.IS_ACTIVE, d.due_at <= bindparam("now"), claims._FREE
     )
     claims._DUE = Prepared(query.order_by(d.due_at, d.position.desc(), d.part).limit(bindparam("room")))
@@ -53,6 +53,7 @@ def _sent_first(_value: str) -> None:
             fence=d.fence + 1,
             attempts=d.attempts + 1,
             credential_id=bindparam("credential"),
+            key=bindparam("key"),
             sent_at=bindparam("now"),
             updated_at=bindparam("now"),
         )
@@ -61,14 +62,14 @@ def _sent_first(_value: str) -> None:
 
 def _new_key(_value: str) -> None:
     """Give every attempt a key of its own."""
-    from trunkline.service.outbox import claims
+    from trunkline.service.outbox import pending
 
-    outbound = claims._outbound
+    outbound = pending._outbound
 
     def renamed(*given: Any, **more: Any) -> Any:
         return msgspec.structs.replace(outbound(*given, **more), key=str(uuid4()))
 
-    claims._outbound = renamed
+    pending._outbound = renamed
 
 
 def _reset_only(_value: str) -> None:

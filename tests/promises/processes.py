@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +16,12 @@ from typing import Any
 import psutil
 
 from tests.house import ROOT
+from tests.ports import free_port
 from tests.promises.clients import SECRET, ask
 from tests.promises.waiting import PATIENCE_S, until
 
 __all__ = ["Nursery", "Server", "line_account"]
 
-#: Below the ports that the system hands out by itself, so that nobody takes one while its server is down.
-_PORTS = range(20_000, 32_000)
 _COMMANDS = itertools.count(1)
 
 
@@ -95,7 +91,7 @@ class Server:
         under: Sequence[str] = (),
     ) -> None:
         self._nursery, self._folder = nursery, folder
-        self.database_url, self.port = database_url, _free_port()
+        self.database_url, self.port = database_url, free_port()
         self.seeds: dict[str, object] = dict(seeds or {})
         self._under = list(under)
         #: More environment, such as what a seed looks at.
@@ -255,11 +251,3 @@ class Server:
 def _hosts(accounts: str) -> list[str]:
     """Return the loopback platforms that the accounts name: a connector may speak to no other."""
     return sorted(set(re.findall(r"http://(127\.0\.0\.1:\d+)", accounts)))
-
-
-def _free_port() -> int:
-    for port in random.sample(_PORTS, 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("No free port was found.")

@@ -63,13 +63,18 @@ def _max_pages(value: str) -> None:
     """No fault: the database may not grow while the file `value` exists; looked at before every transaction."""
     from pathlib import Path
 
-    from trunkline.store.sqlite import SqliteBackend
+    from trunkline.store import Transaction
 
-    begin, full = SqliteBackend.begin, Path(value)
+    say, full = Transaction.say, Path(value)
     state = {"full": False}
 
-    def limited(self: SqliteBackend, connection: Any) -> None:
-        driver: sqlite3.Connection = connection.connection.driver_connection
+    def limited(self: Transaction, words: str) -> None:
+        if words.startswith("BEGIN"):
+            driver: Any = self._connection.connection.driver_connection
+            narrow(driver)
+        say(self, words)
+
+    def narrow(driver: sqlite3.Connection) -> None:
         if full.exists():
             pages = driver.execute("PRAGMA page_count").fetchone()[0]
             driver.execute(f"PRAGMA max_page_count = {pages}")
@@ -77,9 +82,8 @@ def _max_pages(value: str) -> None:
         elif state["full"]:
             driver.execute("PRAGMA max_page_count = 1073741823")
             state["full"] = False
-        begin(self, connection)
 
-    SqliteBackend.begin = limited  # type: ignore[method-assign]  # tests only
+    Transaction.say = limited  # type: ignore[method-assign]  # tests only
 
 
 def _answer_anyway(_value: str) -> None:

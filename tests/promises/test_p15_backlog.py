@@ -190,7 +190,8 @@ def _reply(account: str, thread: str, text: str, position: int, now: int) -> Ite
         schema.delivery,
         {
             "id": new_id(), "message_id": message, "part": 1, "parts": 1, "state": "queued", "due_at": now,
-            "expires_at": now + 86_400_000, "attempts": 0, "key": new_id(), "plan": _plan(contents),
+            # Tried once, so that each stays a request of its own.
+            "expires_at": now + 86_400_000, "attempts": 1, "key": new_id(), "plan": _plan(contents),
             "author": msgspec.json.encode(author).decode(), "level": "full", "after_uncertain": False,
             "maybe_duplicate": False, "created_at": now, "updated_at": now, **common,
         },
