@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
+from time import sleep
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from trunkline.clock import monotonic
@@ -31,6 +32,8 @@ log = get_logger("store")
 _RETRIES = 5
 #: Turns of the loop for which writes are gathered at most, while every turn brings more of them.
 _TURNS = 16
+#: After a group of at least so many writes more are on their way: the thread waits so long for them before it commits.
+_CROWD, _CROWD_S = 4, 0.001
 
 
 class Backend(Protocol):
@@ -173,10 +176,13 @@ class Writer:
             self._pending = []
 
     def _run(self) -> None:
+        known = 0
         while True:
             group = self._queue.get()
             stop = group is None
             writes = group or []
+            if known >= _CROWD and not stop:
+                sleep(_CROWD_S)
             while not stop and len(writes) < self._max_group:
                 try:
                     more = self._queue.get_nowait()
@@ -186,6 +192,7 @@ class Writer:
                 writes += more or []
             for start in range(0, len(writes), self._max_group):
                 self._commit(writes[start : start + self._max_group])
+            known = len(writes)
             if stop:
                 break
         self._close()
