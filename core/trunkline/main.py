@@ -31,6 +31,7 @@ from trunkline.service.account import Account
 from trunkline.service.account_watch import AccountRefresh, AccountWatch
 from trunkline.service.accounts import Accounts, check_accounts
 from trunkline.service.applications import Consumer
+from trunkline.service.early_receipts import EarlyReceipts
 from trunkline.service.feed import Feed
 from trunkline.service.house import House
 from trunkline.service.intake import Intake
@@ -195,6 +196,7 @@ def _workers(house: House, web_client: Any) -> list[Any]:
         QuarantineRetry(house, Actor(ActorKind.SYSTEM)),
         AccountWatch(house.accounts, house.clock),
         AccountRefresh(house),
+        EarlyReceipts(house.store, house.clock),
         Indexer(house.store, house.clock),
         Forgetting(house.store, house.clock, house.settings.retention),
         *(_hosted("pusher").workers(house) if _is_hosting(house.registry) else ()),
