@@ -234,6 +234,26 @@ async def test_an_account_of_the_database_is_built_and_not_locked(world: World, 
     assert redact("the-key-that-was-entered") == "***"
 
 
+async def test_a_state_that_is_told_while_the_table_is_read_is_not_undone(
+    world: World, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.install_connector("shop")
+    await _enter(world, {"shop_key": "the-key-that-was-entered"})
+    accounts = await world.load("")
+    read = accounts._rows
+
+    async def slowly() -> list[Any]:
+        rows = await read()
+        await accounts.change("entered", "connected")
+        return rows
+
+    monkeypatch.setattr(accounts, "_rows", slowly)
+    await accounts.refresh()
+    entered = accounts.get("entered")
+    assert entered is not None
+    assert entered.state == "connected"
+
+
 @pytest.mark.parametrize(
     ("settings", "key", "connector", "words"),
     [

@@ -59,6 +59,8 @@ class Accounts:
     _accounts: dict[str, Account] = field(default_factory=dict, init=False, repr=False)
     _refreshing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
     _retired: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
+    #: Accounts whose state was told since the table was last read: what was read of them is older.
+    _told: set[str] = field(default_factory=set, init=False, repr=False)
 
     def get(self, account_id: str) -> Account | None:
         """Return an account that is in use, None if it is unknown or switched off."""
@@ -92,13 +94,14 @@ class Accounts:
     async def refresh(self) -> None:
         """Take over accounts that were made or changed in the table, by this process or another."""
         async with self._refreshing:
+            self._told.clear()
             for row in await self._rows():
                 known = self._accounts.get(row.id)
                 if row.locked or (known is not None and known.locked):
                     continue
                 if known is None or _differs(known, row):
                     self._replace(known, row)
-                else:
+                elif row.id not in self._told:
                     known.state, known.reason = row.state, row.reason
 
     async def trial(self, account_id: str, spec: ConnectorSpec, config: BaseModel) -> Connector | None:
@@ -144,6 +147,7 @@ class Accounts:
         told = payload["account"]
         account = self._accounts.get(told["id"])
         if account is not None:
+            self._told.add(account.id)
             account.state, account.reason = told["state"], told["reason"]
 
     async def close(self) -> None:
