@@ -2,84 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import insert, select, update
+from sqlalchemy import update
 
+from tests.core.account_yard import KEY, ONE, TWO, World, enter
 from tests.core.conftest import HandClock
 from tests.core.plugin_maker import Shelf
-from trunkline.contract import AccessToken
 from trunkline.log import forget_secrets, redact
-from trunkline.plugins import load_registry
-from trunkline.service.accounts import Accounts
 from trunkline.service.secret_box import SecretBox
-from trunkline.settings import Settings, load_settings
-from trunkline.store import LogRow, Store, schema
-from trunkline.testing.services import MemoryMedia
-
-KEY = Fernet.generate_key().decode()
-ONE = '[[accounts]]\nid = "one"\nconnector = "shop"\nsettings = { shop_key = "the-key-of-one" }\n'
-TWO = '[[accounts]]\nid = "two"\nconnector = "shop"\ntitle = "Two"\nsettings = { shop_key = "the-key-of-two" }\n'
-
-
-class Client:
-    """Stands for the guarded client."""
-
-    closed = 0
-
-    async def aclose(self) -> None:
-        self.closed += 1
-
-
-class Tokens:
-    """Stands for the token cache."""
-
-    async def get(self, renew: Callable[[], Any], *, name: str = "access") -> str:
-        token: AccessToken = await renew()
-        return token.value
-
-    async def forget(self, value: str, *, name: str = "access") -> None:
-        return
-
-
-class World:
-    """A database with accounts that can be loaded again and again, as by restarts."""
-
-    def __init__(self, store: Store, folder: Path, clock: HandClock) -> None:
-        self.store, self.folder, self.clock = store, folder, clock
-        self.told: list[dict[str, Any]] = []
-        self.client = Client()
-        store.writer.listen(self._listen)
-
-    def _listen(self, events: Sequence[LogRow], _wakes: set[str]) -> None:
-        self.told += [msgspec.json.decode(row.payload)["account"] for row in events if row.kind == "account_changed"]
-
-    def settings(self, text: str) -> Settings:
-        (self.folder / "trunkline.toml").write_text(text, encoding="utf-8")
-        return load_settings(self.folder / "trunkline.toml")
-
-    async def load(self, text: str, *, key: str = KEY) -> Accounts:
-        self.told.clear()
-        accounts = Accounts(
-            self.store,
-            load_registry(),
-            SecretBox(key.split(",")),
-            self.clock,
-            client=lambda _spec, _account: self.client,  # type: ignore[arg-type, return-value]  # stands for it
-            tokens=lambda _account_id: Tokens(),
-            media=MemoryMedia(),
-        )
-        await accounts.load(self.settings(text))
-        return accounts
-
-    async def rows(self) -> dict[str, Any]:
-        async with self.store.read() as connection:
-            return {row.id: row for row in await connection.execute(select(schema.account))}
+from trunkline.store import Store, schema
 
 
 @pytest.fixture(autouse=True)
@@ -210,48 +145,15 @@ async def test_an_account_recovers_when_its_plugin_is_mended(world: World, shelf
 # ---------------------------------------------------------------- from the database
 
 
-async def _enter(world: World, settings: dict[str, Any], *, key: str = KEY, connector: str = "shop") -> None:
-    sealed = SecretBox([key]).encrypt(settings)
-    values: dict[str, Any] = {
-        "id": "entered",
-        "connector": connector,
-        "channel": connector,
-        "title": "Entered",
-        "settings": sealed,
-    }
-    values |= {"locked": False, "state": "connecting", "state_at": 1, "created_at": 1}
-    await world.store.writer.write(lambda tx: tx.execute(insert(schema.account).values(**values)))
-
-
 async def test_an_account_of_the_database_is_built_and_not_locked(world: World, shelf: Shelf) -> None:
     shelf.install_connector("shop")
-    await _enter(world, {"shop_key": "the-key-that-was-entered"})
+    await enter(world, {"shop_key": "the-key-that-was-entered"})
     accounts = await world.load(ONE)
     entered = accounts.get("entered")
     assert entered is not None
     assert entered.connector is not None
     assert entered.locked is False
     assert redact("the-key-that-was-entered") == "***"
-
-
-async def test_a_state_that_is_told_while_the_table_is_read_is_not_undone(
-    world: World, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shelf.install_connector("shop")
-    await _enter(world, {"shop_key": "the-key-that-was-entered"})
-    accounts = await world.load("")
-    read = accounts._rows
-
-    async def slowly() -> list[Any]:
-        rows = await read()
-        await accounts.change("entered", "connected")
-        return rows
-
-    monkeypatch.setattr(accounts, "_rows", slowly)
-    await accounts.refresh()
-    entered = accounts.get("entered")
-    assert entered is not None
-    assert entered.state == "connected"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +169,7 @@ async def test_a_bad_account_of_the_database_fails_alone(
     settings: dict[str, Any], key: str, connector: str, words: str, world: World, shelf: Shelf
 ) -> None:
     shelf.install_connector("shop")
-    await _enter(world, settings, key=key, connector=connector)
+    await enter(world, settings, key=key, connector=connector)
     accounts = await world.load(ONE)
     entered, one = accounts.get("entered"), accounts.get("one")
     assert entered is not None
@@ -406,7 +308,7 @@ async def test_closing_closes_every_client_and_forgives_connectors(world: World,
 
 async def test_disabled_in_the_database_stays_disabled(world: World, shelf: Shelf) -> None:
     shelf.install_connector("shop")
-    await _enter(world, {"shop_key": "the-key-that-was-entered"})
+    await enter(world, {"shop_key": "the-key-that-was-entered"})
     table = schema.account
     off = update(table).where(table.c.id == "entered").values(state="disabled", reason="Switched off.")
     await world.store.writer.write(lambda tx: tx.execute(off))
