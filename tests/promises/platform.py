@@ -23,6 +23,8 @@ class Platform:
         #: Texts in the order in which each customer saw them.
         self.chats: dict[str, list[str]] = {}
         self.requests = 0
+        #: Messages in all requests, repeated ones too.
+        self.messages = 0
         self._keys: set[str] = set()
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -49,6 +51,7 @@ class Platform:
     async def _push(self, request: web.Request) -> web.Response:
         self.requests += 1
         key, body = request.headers.get("X-Line-Retry-Key", ""), await request.json()
+        self.messages += len(body["messages"])
         known = key in self._keys
         self._keys.add(key)
         if not known:

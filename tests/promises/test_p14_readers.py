@@ -201,7 +201,7 @@ async def _beside_slow_readers(
         await asyncio.gather(*(visitor.say("hello") for visitor in people))
         readers = [await _Reader.of(visitor) for visitor in good]
         # The same flood with nobody who is slow: the database's caches fill once, and others load the machine as well.
-        alone = await _delays_in_a_flood(readers, _flood(dead, 30), "alone")
+        alone = await _delays_in_a_flood(readers, _flood(dead, messages), "alone")
         before = server.rss()
         mute = [await _mute_socket(visitor) for visitor in dead]
         try:

@@ -8,7 +8,6 @@ Push run: 1,000 cuts, about forty seconds.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import random
 import sqlite3
@@ -19,7 +18,7 @@ from typing import Any
 
 import apsw
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
 from tests.conftest import Rounds
 from tests.promises.clients import line_body, line_event
@@ -68,7 +67,10 @@ async def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recordin
     await first.open()
     await first.close()
     before = _closed(file)
-    traced = functools.partial(create_engine, connect_args={"factory": Traced})
+
+    def traced(*args: Any, connect_args: dict[str, Any], **more: Any) -> Engine:
+        return create_engine(*args, connect_args={**connect_args, "factory": Traced}, **more)
+
     monkeypatch.setattr(sqlite, "create_engine", traced)
     store = Store(f"sqlite:///{file}")
     await store.open()

@@ -20,9 +20,9 @@ __all__ = ["LogRow", "Transaction"]
 T = TypeVar("T")
 
 #: Rows handed to one statement at most; keeps SQLite's variable limit far away.
-_CHUNK = 256
+_CHUNK = 64
 #: The same where rows have many columns.
-_WIDE_CHUNK = 32
+_WIDE_CHUNK = 16
 
 
 class LogRow(msgspec.Struct, frozen=True):
