@@ -99,7 +99,7 @@ class Shop:
         """Return a `turn` that lets time pass, but not while a send is under way: its lease would end."""
 
         def turn() -> None:
-            if not self.house.outbox.is_sending:
+            if not self.house.outbox.busy:
                 self.later(seconds)
 
         return turn

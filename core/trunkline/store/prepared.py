@@ -6,7 +6,7 @@ where it costs more than the database does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, column, select, tuple_, update, values
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Dialect, FromClause, Table
+    from sqlalchemy import Column, ColumnElement, Dialect, FromClause, Table
     from sqlalchemy.sql import ClauseElement
 
 __all__ = ["Lookup", "Prepared", "Rewrite", "insert_new", "insert_rows", "select_by_keys"]
@@ -119,10 +119,22 @@ class Lookup:
 
 
 class Rewrite:
-    """Gives many rows of a table, found by their `id`, their own new values of some columns in one statement."""
+    """Gives many rows of a table, found by their `id`, their own new values of some columns in one statement.
 
-    def __init__(self, table: Table, columns: Sequence[str]) -> None:
+    `also` are expressions over the row that every one of them gets, without parameters of their own; rows that `where`
+    does not hold for stay as they are.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        *,
+        also: Mapping[str, Any] | None = None,
+        where: ColumnElement[bool] | None = None,
+    ) -> None:
         self._table, self._names = table, ("id", *columns)
+        self._also, self._where = dict(also or {}), () if where is None else (where,)
         self._compiled: dict[tuple[str, int], str] = {}
 
     def on(self, dialect: Dialect, count: int) -> str:
@@ -137,7 +149,8 @@ class Rewrite:
         rows = [tuple(bindparam(f"{name}_{row}", type_=type_) for name, type_ in types.items()) for row in range(count)]
         changed = values(*(column(name, type_) for name, type_ in types.items()), name="changed").data(rows).cte()
         wanted = {name: changed.c[name] for name in self._names[1:]}
-        return update(self._table).where(self._table.c.id == changed.c.id).values(wanted)
+        chosen = update(self._table).where(self._table.c.id == changed.c.id, *self._where)
+        return chosen.values(wanted | self._also)
 
 
 @lru_cache(maxsize=256)

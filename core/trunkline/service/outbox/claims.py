@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import bindparam, exists, func, or_, select, tuple_, update
+from sqlalchemy import bindparam, exists, func, literal_column, or_, select, tuple_, update
 
 from trunkline.contract import Afterwards, ReplyCredential
 from trunkline.model import AuthorKind, Cost, Reason, Template
@@ -20,7 +20,7 @@ from trunkline.service.outbox.batches import merged, riders_of
 from trunkline.service.outbox.pending import IS_ACTIVE, READ, WORDS, Claim, Row, change, claim_of, contents, is_unknown
 from trunkline.service.outbox.schedule import HOLD_MS, PROBE_EVERY_MS
 from trunkline.service.windows import REFUSALS, judge, read_windows
-from trunkline.store import Prepared, schema
+from trunkline.store import Prepared, Rewrite, schema
 
 if TYPE_CHECKING:
     from trunkline.contract import Window
@@ -93,23 +93,12 @@ _NEXT = Prepared(
     .order_by(_d.due_at)
     .limit(1)
 )
-_TAKE = Prepared(
-    update(schema.delivery)
-    .where(_d.id == bindparam("delivery"))
-    .values(
-        state="sending",
-        owner=bindparam("worker"),
-        lease_until=bindparam("until"),
-        fence=_d.fence + 1,
-        attempts=_d.attempts + 1,
-        after_uncertain=bindparam("unknown"),
-        credential_id=bindparam("credential"),
-        key=bindparam("key"),
-        reason=None,
-        due_at=bindparam("until"),
-        updated_at=bindparam("now"),
-    )
+_ONE: Any = literal_column("1")
+_TAKEN = (
+    *("key", "credential_id", "after_uncertain"),
+    *("state", "reason", "owner", "lease_until", "due_at", "updated_at"),
 )
+_TAKE = Rewrite(schema.delivery, _TAKEN, also={"fence": _d.fence + _ONE, "attempts": _d.attempts + _ONE})
 _DELAY = Prepared(update(schema.delivery).where(_d.id == bindparam("delivery")).values(due_at=bindparam("due")))
 _credential = schema.reply_credential.c
 _CREDENTIAL = (
@@ -159,7 +148,7 @@ _BUSY = _walk()
 
 def claim(tx: Transaction, plans: Mapping[str, AccountPlan], worker: str, now: int) -> Taken:
     """Take what is due of every account with room; `plans` in the order in which they shall be served."""
-    taken, takes = Taken(), list[dict[str, Any]]()
+    taken, takes, until = Taken(), list[tuple[Any, ...]](), now + LEASE_MS
     busy = {account_id for (account_id,) in tx.run(_BUSY)}
     brakes = {account_id: _Brake(*rest) for account_id, *rest in tx.run(_BRAKES)} if busy else {}
     for account_id, plan in plans.items():
@@ -170,10 +159,8 @@ def claim(tx: Transaction, plans: Mapping[str, AccountPlan], worker: str, now: i
             break
         for one in _claim_of(tx, account_id, plan, brakes.get(account_id, _Brake()), now, taken):
             taken.claims.append(one)
-            takes.extend(
-                {**_taking(one, each), "worker": worker, "until": now + LEASE_MS, "now": now} for each in one.all
-            )
-    tx.run_many(_TAKE, takes)
+            takes.extend((*_taking(one, each), "sending", None, worker, until, until, now) for each in one.all)
+    tx.rewrite(_TAKE, takes)
     return taken
 
 
@@ -203,14 +190,12 @@ def _claim_of(  # noqa: PLR0917 - one call site, above
             taken.look_at(due_at)
 
 
-def _taking(one: Claim, each: Claim) -> dict[str, Any]:
-    """What goes in one request has one key and one credential, in this attempt and in all that follow."""
-    return {
-        "delivery": each.message.delivery_id,
-        "credential": one.credential_id,
-        "key": one.message.key,
-        "unknown": each.message.after_uncertain,
-    }
+def _taking(one: Claim, each: Claim) -> tuple[Any, ...]:
+    """Return the id and the first values of `_TAKE`.
+
+    What goes in one request has one key and one credential, in this attempt and in all that follow.
+    """
+    return each.message.delivery_id, one.message.key, one.credential_id, each.message.after_uncertain
 
 
 def _not_held(tx: Transaction, rows: list[Any], plan: AccountPlan, taken: Taken) -> Iterator[Any]:

@@ -60,11 +60,6 @@ class Outbox(Worker):
             await self._take_over()
         await super().start()
 
-    @property
-    def is_sending(self) -> bool:
-        """Whether a send of this process is under way."""
-        return any(self._in_flight.values())
-
     async def _take_over(self) -> None:
         """End all leases. Without a key the platform first gets time to show what it has."""
         now = self.clock.now_ms()
@@ -139,8 +134,6 @@ class Outbox(Worker):
             words = "Trunkline was stopped while it waited for the platform."
             await self._record(self._result(taken, account, started_at, None, Uncertain(words)))
             raise
-        finally:
-            self._count(taken.account_id, -1)
 
     def _result(
         self,
@@ -160,6 +153,14 @@ class Outbox(Worker):
         )
 
     async def _attempt(self, account: Account | None, taken: Claim) -> tuple[Accepted | None, DeliveryError | None]:
+        """Send, and make room as soon as the platform has answered: what is due next shares the commit that records."""
+        try:
+            return await self._deliver(account, taken)
+        finally:
+            self._count(taken.account_id, -1)
+            self.wake()
+
+    async def _deliver(self, account: Account | None, taken: Claim) -> tuple[Accepted | None, DeliveryError | None]:
         """Let the connector send; every way out is an answer or an error of our own tree."""
         if account is None or account.connector is None:
             return None, TryLater("The account is not configured now; it is tried again.", code="account_gone")

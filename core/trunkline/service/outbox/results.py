@@ -18,7 +18,7 @@ from trunkline.service.outbox.pending import Claim
 from trunkline.service.outbox.rulings import Result, Ruling, rule
 from trunkline.service.receipts import LateAnswer, announce, announce_rows, late_failure
 from trunkline.service.windows import correct, spend
-from trunkline.store import Prepared, schema
+from trunkline.store import Prepared, Rewrite, schema
 
 if TYPE_CHECKING:
     from trunkline.store import Transaction
@@ -28,18 +28,11 @@ __all__ = ["Result", "record"]
 _d = schema.delivery.c
 _COLUMNS = tuple(str(column.name) for column in _d)
 _Row: Any = msgspec.defstruct("_Row", [(name, Any) for name in _COLUMNS], frozen=True)
-_SET = ("state", "reason", "due_at", "owner", "lease_until", "after_uncertain", "maybe_duplicate", "updated_at")
-_SETTLE = Prepared(
-    update(schema.delivery)
-    .where(_d.id == bindparam("delivery"))
-    .values({name: bindparam(name, type_=_d[name].type) for name in (*_SET, "key", "route", "cost", "sent_at")})
-)
+_FLAGS = ("after_uncertain", "maybe_duplicate")
+_SET = ("state", "reason", "due_at", "owner", "lease_until", "updated_at", "key", "route", "cost", "sent_at")
+_SETTLE = Rewrite(schema.delivery, (*_SET, *_FLAGS))
 _m = schema.message.c
-_NAMED = Prepared(
-    update(schema.message)
-    .where(_m.id == bindparam("message"), _m.external_id.is_(None))
-    .values(external_id=bindparam("external"), quote_token=bindparam("token"))
-)
+_NAME = Rewrite(schema.message, ("external_id", "quote_token"), where=_m.external_id.is_(None))
 _RELEASE = Prepared(
     update(schema.reply_credential).where(schema.reply_credential.c.id == bindparam("credential")).values(used_by=None)
 )
@@ -82,7 +75,8 @@ class _Gathered:
 
     def __init__(self) -> None:
         self.rows: dict[str, Any] = {}
-        self.named: list[dict[str, Any]] = []
+        #: Message → its id and quote token at the platform.
+        self.named: dict[str, tuple[str, str | None]] = {}
         self.at_platform: list[tuple[Any, ...]] = []
         self.released: list[dict[str, Any]] = []
         self.forgotten: list[dict[str, Any]] = []
@@ -226,9 +220,7 @@ def _note_ids(claim: Claim, accepted: Accepted, gathered: _Gathered) -> None:
     for part in parts:
         row = (claim.account_id, part.external_id, delivery_id, claim.message_id, part.quote_token)
         gathered.at_platform.append(row)
-    for part in parts[:1]:
-        name = {"message": claim.message_id, "external": part.external_id, "token": part.quote_token}
-        gathered.named.append(name)
+        gathered.named.setdefault(claim.message_id, (part.external_id, part.quote_token))
 
 
 def _is_safe(result: Result, accepted: Accepted) -> bool:
@@ -267,9 +259,9 @@ def _refused(result: Result, ruling: Ruling, row: Any) -> Any:
 
 
 def _write(tx: Transaction, gathered: _Gathered) -> None:
-    tx.run_many(_SETTLE, [_settled(row) for row in gathered.rows.values()])
+    tx.rewrite(_SETTLE, [_settled(row) for row in gathered.rows.values()])
     tx.insert_new(schema.delivery_id_at_platform, gathered.at_platform, _AT_PLATFORM, ("external_id",))
-    tx.run_many(_NAMED, gathered.named)
+    tx.rewrite(_NAME, [(message_id, *name) for message_id, name in gathered.named.items()])
     tx.run_many(_RELEASE, gathered.released)
     tx.run_many(_FORGET, gathered.forgotten)
     for thread_id, window, count in gathered.spent:
@@ -278,11 +270,9 @@ def _write(tx: Transaction, gathered: _Gathered) -> None:
         correct(tx, thread_id, window, code, now)
 
 
-def _settled(row: Any) -> dict[str, Any]:
-    names = (*_SET, "key", "route", "cost", "sent_at")
-    values = {name: getattr(row, name) for name in names}
-    flags = {name: bool(values[name]) for name in ("after_uncertain", "maybe_duplicate")}
-    return {"delivery": row.id, **values, **flags}
+def _settled(row: Any) -> tuple[Any, ...]:
+    """Return the id and the values of `_SETTLE`."""
+    return (row.id, *(getattr(row, name) for name in _SET), *(bool(getattr(row, name)) for name in _FLAGS))
 
 
 def _hold_followers(tx: Transaction, row: Any, now: int) -> None:
