@@ -1,12 +1,27 @@
 import vue from '@vitejs/plugin-vue'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
 
 const desk = process.env['TRUNKLINE_DESK'] ?? 'http://127.0.0.1:8080'
 
+/** Beside each script and style a packed copy: the desk sends it to whoever can unpack it. */
+const packed = (): Plugin => ({
+  name: 'packed',
+  apply: 'build',
+  writeBundle({ dir = '.' }) {
+    for (const name of readdirSync(`${dir}/assets`)) {
+      if (!/\.(js|css)$/.test(name)) continue
+      writeFileSync(`${dir}/assets/${name}.gz`, gzipSync(readFileSync(`${dir}/assets/${name}`), { level: 9 }))
+    }
+  },
+})
+
 export default defineConfig({
   base: '/inbox/',
-  plugins: [vue()],
+  plugins: [vue(), packed()],
   resolve: { alias: { '@': fileURLToPath(new URL('src', import.meta.url)) } },
   define: {
     __VUE_OPTIONS_API__: 'false',

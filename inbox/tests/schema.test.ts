@@ -43,6 +43,10 @@ describe('a form from a schema', () => {
     expect(fields.find(({ key }) => key === 'theme')?.fields[0]).toMatchObject({ key: 'colour', hint: 'Of the button.' })
   })
 
+  it('spells short names as people do', () => {
+    expect(fieldsOf({ properties: { api_base: { type: 'string', title: 'Api Base' }, corp_id: { type: 'string', title: 'Corp Id' }, idle: { type: 'string', title: 'Idle' } } }).map(({ title }) => title)).toEqual(['API Base', 'Corp ID', 'Idle'])
+  })
+
   it('begins with what the schema says, and of a secret knows only that it is there', () => {
     expect(valuesFor(fields, { secret: { set: true }, on: false })).toEqual({
       secret: { set: true }, other: '', mode: 'off', origins: [], keys: [], theme: { colour: '#3a55d4' }, limit: null, on: false, secrets: [], extra: '',

@@ -84,6 +84,7 @@ describe('times', () => {
 
 it('files and recordings have short measures', () => {
   expect(fileSize(482_113, 'en')).toBe('482.1 kB')
+  expect(fileSize(15, 'en')).toBe('15 bytes')
   expect(trackLength(14_200)).toBe('0:14')
 })
 

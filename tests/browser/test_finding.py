@@ -130,9 +130,9 @@ SCROLL = """async () => {
 }"""
 
 
-async def test_who_has_no_right_to_settings_of_all_sees_none(shop: Shop, enter: Enter) -> None:
+async def test_who_may_not_set_for_all_sees_only_what_everybody_may_see(shop: Shop, enter: Enter) -> None:
     screen = await (await enter(shop, BO[0])).visit("/inbox/settings")
     links = screen.page.get_by_role("navigation", name=words("settings.title")).get_by_role("link")
-    await expect(links).to_have_text([words("settings.me"), words("canned.title")])
+    await expect(links).to_have_text([words("settings.me"), words("canned.title"), words("submissions.title")])
     await screen.visit("/inbox/settings/agents")
     await expect(screen.page.get_by_text(words("lost.title"))).to_be_visible()

@@ -136,7 +136,7 @@ async def test_sec_34_hostile_cards_and_places_are_words_in_the_widget(site: Sit
     await expect(shown.locator("strong")).to_have_text(list(PAYLOADS))
     await expect(shown.locator("p")).to_have_text(list(PAYLOADS))
     await expect(shown.locator("button")).to_have_text([one[:80] for one in PAYLOADS])
-    await expect(ana.frame.locator(".is-location .bubble")).to_have_text(list(PAYLOADS[:3]))
+    await expect(ana.frame.locator(".is-location .bubble")).to_have_text([f"{one}, {one}" for one in PAYLOADS[:3]])
     await leads_nowhere(ana.log.locator(".bubble"))
     await shown.locator("button").nth(1).click()
     await expect(ana.said.last).to_contain_text(PAYLOADS[1])

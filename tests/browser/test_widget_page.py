@@ -92,28 +92,6 @@ async def test_the_page_hears_what_happens(site: Site, visitor: Visit) -> None:
     assert heard[-1] == ["unread", 1]
 
 
-async def test_the_frame_talks_to_the_page_that_made_it_and_to_nobody_else(site: Site, visitor: Visit) -> None:
-    ana = await visitor(site)
-    # A page of another origin than the one named in the address: what it says is not heard.
-    await ana.page.goto(f"{site.address}/shop/shop.css")
-    await ana.page.evaluate(
-        """([address]) => new Promise((done) => {
-          const frame = document.createElement('iframe')
-          frame.src = address
-          frame.onload = () => {
-            const { port1, port2 } = new MessageChannel()
-            window.heard = []
-            port1.onmessage = (event) => heard.push(event.data)
-            frame.contentWindow.postMessage({ trunkline: 1, token: null, views: [] }, '*', [port2])
-            setTimeout(done, 1000)
-          }
-          document.documentElement.append(frame)
-        })""",
-        [f"{site.shop.address}/widget/frame/{PUBLIC_KEY}#https%3A%2F%2Fother.example"],
-    )
-    assert await ana.page.evaluate("heard") == []
-
-
 @pytest.mark.parametrize("allowed", [True, False], ids=["listed", "not-listed"])
 async def test_only_listed_sites_show_the_panel(
     tmp_path: Path, sqlite_template: Template, visitor: Visit, monkeypatch: pytest.MonkeyPatch, *, allowed: bool

@@ -9,6 +9,7 @@ from typing import Any
 from tests.desk.harness import Client, Running
 from tests.house import ROOT
 from trunkline_desk.api.openapi import document, text
+from trunkline_desk.api.reference import render
 from trunkline_desk.api.table import PREFIX, ROUTES
 
 
@@ -46,6 +47,11 @@ def _references(value: Any) -> list[str]:
     if isinstance(value, list):
         return [one for item in value for one in _references(item)]
     return []
+
+
+def test_the_page_shows_names_as_code() -> None:
+    assert "<code>next_cursor</code>" in render(document())
+    assert "`" not in render(document())
 
 
 def test_the_document_is_openapi_3_1() -> None:

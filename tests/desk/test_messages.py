@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from structlog.contextvars import get_contextvars
 
 from tests.desk.harness import Answer, Client, Running
 from tests.desk.test_threads import history_of, kinds
@@ -48,6 +49,22 @@ async def test_an_answer_is_stored_sent_and_shown_with_its_state(desk: Running, 
     message = await last_message(ada, thread)
     assert (message["id"], message["delivery_state"], message["position"]) == (answer.json["id"], "sent", 2)
     assert len(desk.connector().sent) == 1
+
+
+async def test_the_log_leads_from_a_request_to_what_the_outbox_tells(
+    desk: Running, ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+
+    class Log:
+        def info(self, event: str, **fields: Any) -> None:
+            told.append({"event": event, **get_contextvars(), **fields})
+
+    monkeypatch.setattr("trunkline_desk.api.resources.messages.log", Log())
+    answer = await reply(ada, await desk.thread(), {"text": "Good morning!"})
+    (line,) = told
+    assert (line["event"], line["request_id"]) == ("message.created", answer.headers["X-Request-Id"])
+    assert line["deliveries"] == [one["id"] for one in answer.json["deliveries"]] != []
 
 
 async def test_answering_a_thread_that_nobody_has_takes_it_first(desk: Running, ada: Client, bo: Client) -> None:

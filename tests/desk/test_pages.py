@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -54,6 +55,18 @@ async def test_pages_of_the_app_are_the_index_and_assets_are_kept_for_ever(pages
     assert (await _get(f"{pages}/inbox/assets/old-1234.js"))[0] == 404
 
 
+async def test_a_packed_copy_goes_to_whoever_can_unpack_it(pages: str, built: Path) -> None:
+    (built / "assets" / "index-4f2a.js.gz").write_bytes(gzip.compress(b"export {}"))
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        for accepted, sent in (("gzip", gzip.compress(b"export {}")), ("identity", b"export {}")):
+            url = f"{pages}/inbox/assets/index-4f2a.js"
+            async with session.get(url, headers={"Accept-Encoding": accepted}) as response:
+                assert (await response.read())[10:] == sent[10:]  # Before that a time is written down.
+                assert "javascript" in response.headers["Content-Type"]
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+                assert (response.headers.get("Content-Encoding") == "gzip") == (accepted == "gzip")
+
+
 async def test_nothing_outside_the_folder_is_served(pages: str) -> None:
     for path in ("..%2fsecret.txt", "%2e%2e/secret.txt", "assets/..%2f..%2fsecret.txt", "%00", "//etc/passwd"):
         _, body, _ = await _get(f"{pages}/inbox/{path}")
@@ -93,3 +106,6 @@ async def test_https_is_insisted_on_only_where_the_public_address_has_it(templat
         async with open_desk(*template, **{"server.public_url": public_url}) as running:
             _, _, headers = await _get(f"{running.address}/api/openapi.json")
             assert ("Strict-Transport-Security" in headers) is expected
+            # Whoever types the bare address is led to the inbox.
+            status, _, headers = await _get(f"{running.address}/")
+            assert (status, headers["Location"]) == (302, "/inbox/")

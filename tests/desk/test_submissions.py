@@ -60,13 +60,23 @@ async def test_a_scope_that_there_is_not_is_not_found(ada: Client, place: str) -
     assert (answer.status, answer.code) == (404, "unknown_scope")
 
 
-async def test_only_who_may_sets_and_sees_them(bo: Client) -> None:
+async def test_what_is_asked_where_nothing_is_set_is_told_as_it_can_be_set(ada: Client) -> None:
+    usual = (await ada.get("/submissions/settings"))["default_fields"]
+    assert [field["key"] for field in usual] == ["name", "email", "message"]
+    assert all({"en", "zh-Hans", "zh-Hant", "pl"} <= set(field["label"]) for field in usual)
+    stored = (await put(ada, "deployment/all", {"fields": usual}))["setting"]["fields"]
+    assert [(field["key"], field["label"]) for field in stored] == [(field["key"], field["label"]) for field in usual]
+
+
+async def test_everybody_sees_how_forms_are_set_and_only_an_admin_sets_them(ada: Client, bo: Client) -> None:
+    shown = await put(ada, "deployment/all", TICKET)
+    assert (await bo.get("/submissions/settings"))["items"] == [shown]
     for method, path, body in (
         ("GET", "/submissions", None),
-        ("GET", "/submissions/settings", None),
-        ("PUT", "/submissions/settings/deployment/all", TICKET),
+        ("PUT", "/submissions/settings/deployment/all", {}),
     ):
         assert (await bo.call(method, path, body)).status == 403
+    assert (await ada.get("/submissions/settings"))["items"] == [shown]
 
 
 async def test_a_form_that_a_platform_sent_is_listed(desk: Running, ada: Client) -> None:

@@ -31,6 +31,12 @@ def add_doors(app: web.Application, desk: Desk) -> None:
     """Add the desk's routes to the root application."""
     app.add_subapp(_BASE, _api(desk))
     app.add_subapp("/inbox", _inbox(desk))
+    if not desk.house.is_demo:  # which has a page of its own there
+        app.router.add_get("/", _to_the_inbox)
+
+
+async def _to_the_inbox(_request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound("/inbox/")
 
 
 def _api(desk: Desk) -> web.Application:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -35,7 +36,7 @@ def render(document: dict[str, Any]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(info['title'])}</title><style>{STYLE}</style></head><body><main>"
-        f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
+        f"<h1>{escape(info['title'])}</h1><p>{_words(info['description'])}</p>"
         '<p class="note">Machines read <a href="/api/openapi.json">openapi.json</a>. Requests carry '
         "<code>Authorization: Bearer tla_…</code>; bodies are <code>application/json</code>.</p>"
         f"<h2>Operations</h2>{''.join(operations)}<h2>Shapes</h2>{''.join(schemas)}</main></body></html>"
@@ -52,7 +53,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         rows.append(_row(status, kinds or "nothing", response["description"]))
     return (
         f'<details id="{escape(operation["operationId"])}"><summary><b>{method.upper()}</b> '
-        f"<code>{escape(path)}</code> {escape(operation['summary'])}</summary><table>{''.join(rows)}</table></details>"
+        f"<code>{escape(path)}</code> {_words(operation['summary'])}</summary><table>{''.join(rows)}</table></details>"
     )
 
 
@@ -64,7 +65,7 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
     ]
     if not rows:
         rows = [_row("", _kind(schema), "")]
-    words = escape(schema.get("description", ""))
+    words = _words(schema.get("description", ""))
     return (
         f'<details id="{escape(name)}"><summary><code>{escape(name)}</code> {words}</summary>'
         f"<table>{''.join(rows)}</table></details>"
@@ -72,7 +73,12 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
 
 
 def _row(name: str, kind: str, words: str) -> str:
-    return f"<tr><td><code>{escape(name)}</code></td><td>{kind}</td><td>{escape(words)}</td></tr>"
+    return f"<tr><td><code>{escape(name)}</code></td><td>{kind}</td><td>{_words(words)}</td></tr>"
+
+
+def _words(text: str) -> str:
+    """Return words with what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _kind(schema: dict[str, Any]) -> str:

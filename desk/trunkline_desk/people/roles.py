@@ -39,6 +39,7 @@ class Action(StrEnum):
     CHANGE_CONTACTS = "contacts.change"
     MANAGE_ACCOUNTS = "accounts.manage"
     READ_SUBMISSIONS = "submissions.read"
+    READ_SUBMISSION_SETTINGS = "submissions.read_settings"
     MANAGE_SUBMISSIONS = "submissions.manage"
     READ_QUARANTINE = "quarantine.read"
     MANAGE_QUARANTINE = "quarantine.manage"
@@ -76,6 +77,7 @@ _TABLE = {
     Action.CHANGE_CONTACTS: _BOTH,
     Action.MANAGE_ACCOUNTS: _ADMIN,
     Action.READ_SUBMISSIONS: _ADMIN,
+    Action.READ_SUBMISSION_SETTINGS: _BOTH,
     Action.MANAGE_SUBMISSIONS: _ADMIN,
     Action.READ_QUARANTINE: _BOTH,
     Action.MANAGE_QUARANTINE: _ADMIN,

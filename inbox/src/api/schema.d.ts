@@ -785,7 +785,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How forms are set: for all, by account, by group. */
+        /** How forms are set: for all, by account, by group; and what is asked where nothing is set. */
         get: operations["submission_settings"];
         put?: never;
         post?: never;
@@ -1814,10 +1814,11 @@ export interface components {
                 [key: string]: string;
             } | null;
         };
-        /** @description All that is set. */
+        /** @description All that is set, and what is asked where nothing is. */
         SubmissionSettingPage: {
             items: components["schemas"]["SubmissionSettingShown"][];
             next_cursor: string | null;
+            default_fields: components["schemas"]["FormFieldBody"][];
         };
         /** @description What a scope says. */
         SubmissionSettingShown: {

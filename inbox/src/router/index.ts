@@ -32,6 +32,7 @@ export const routes: RouteRecordRaw[] = [
         children: [
           { path: 'me', name: 'settings-me', component: () => import('@/settings/MySettings.vue'), meta: { title: 'settings.me' } },
           { path: 'canned', name: 'settings-canned', component: () => import('@/settings/CannedSettings.vue'), meta: { title: 'canned.title' } },
+          { path: 'submissions/:scope(deployment|account|group)?/:place?', name: 'settings-submissions', component: () => import('@/submissions/SubmissionSettings.vue'), meta: { title: 'submissions.title' } },
           { path: 'accounts/:id/health', name: 'settings-account-health', component: () => import('@/settings/AccountHealth.vue'), meta: { title: 'record.title', admin: true } },
           { path: 'accounts/:id?', name: 'settings-accounts', component: () => import('@/settings/AccountSettings.vue'), meta: { title: 'accounts.title', admin: true } },
           { path: 'agents', name: 'settings-agents', component: () => import('@/settings/AgentSettings.vue'), meta: { title: 'agents.title', admin: true } },

@@ -52,7 +52,7 @@ function fieldOf(key: string, part: Schema, required: boolean, root: Schema): Fi
   return {
     key,
     kind,
-    title: value.title ?? key,
+    title: spelt(value.title ?? key),
     hint: value.description ?? '',
     required,
     initial: value.default ?? BLANK[kind],
@@ -61,6 +61,13 @@ function fieldOf(key: string, part: Schema, required: boolean, root: Schema): Fi
     min: value.minimum,
     max: value.maximum,
   }
+}
+
+const SHORT: Readonly<Record<string, string>> = { Api: 'API', Aes: 'AES', Id: 'ID', Jwt: 'JWT', Url: 'URL' }
+
+/** A title that was made of a name ("Api Base"), as people write it. */
+function spelt(title: string): string {
+  return title.replace(/\b(?:Api|Aes|Id|Jwt|Url)\b/gu, (word) => SHORT[word] ?? word)
 }
 
 function partsOf(kind: Kind, value: Schema, root: Schema): Field[] {

@@ -76,7 +76,9 @@ class SubmissionSettingShown(Answer):
 
 
 class SubmissionSettingPage(Page[SubmissionSettingShown]):
-    """All that is set."""
+    """All that is set, and what is asked where nothing is."""
+
+    default_fields: list[FormFieldBody]
 
 
 class Submission(Answer):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trunkline.contract import Transport
 from trunkline.hosted import HostedConnector
+from trunkline.hosted.asking import ask, public_keys
 from trunkline.http.problems import FieldError, Problem
 from trunkline.service.account_forms import FormRefused, schema_of, shown_settings
 from trunkline.service.account_setup import (
@@ -87,9 +88,9 @@ def known_account(call: Call[Any, Any]) -> Account:
 def _detail(house: House, account: Account) -> dict[str, Any]:
     server = house.settings.server
     public_url = server.public_url or f"http://{server.listen}"
-    spec, connector = account.spec, account.connector
+    spec = account.spec
     has_webhook = spec is not None and not _is_hosted(spec)
-    embed = connector.embed(public_url) if isinstance(connector, HostedConnector) else ""
+    embed = ask(account, "embed", lambda connector: connector.embed(public_url), "")
     key = house.secrets.derive(REFS)[0]
     return {
         **account_row(account),
@@ -145,8 +146,7 @@ async def _insist_on_own_key(call: Call[Any, Any], wanted: Wanted, stored: BaseM
     except FormRefused as refusal:
         raise _refused(refusal) from None
     trial = await house.accounts.trial(wanted.id, wanted.spec, config)
-    others = [one.connector for one in house.accounts.all() if one.id != wanted.id]
-    taken = {key for other in others if isinstance(other, HostedConnector) for key in other.terms()}
+    taken = {key for one in house.accounts.all() if one.id != wanted.id for key in public_keys(one)}
     if isinstance(trial, HostedConnector) and not taken.isdisjoint(trial.terms()):
         words = "Another account has this public key; choose another."
         raise Problem(422, "invalid", words, errors=[FieldError("settings.key", words)])

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from trunkline.contract import Extra
 from trunkline.http.problems import Problem
+from trunkline.log import get_logger
 from trunkline.service import signals
 from trunkline.service.refusals import ReplyRefused
 from trunkline.service.replies import post_reply, retry_message
@@ -20,11 +21,13 @@ from trunkline_desk.api.route import Call, Route
 from trunkline_desk.people.roles import Action
 from trunkline_desk.threads.composing import effective
 from trunkline_desk.threads.detail import find_thread
-from trunkline_desk.threads.messages import read_message, read_messages
+from trunkline_desk.threads.messages import ShownMessage, read_message, read_messages
 from trunkline_desk.threads.rows import ask, bad_cursor
 from trunkline_desk.threads.states import take_for_reply
 
 __all__ = ["ROUTES"]
+
+log = get_logger("desk")
 
 T = TypeVar("T")
 
@@ -51,7 +54,11 @@ async def reply(call: Call[NewReply, None]) -> Any:
         return read_message(tx, message_id)
 
     await _refusing(insist_on_template(call, draft))
-    return await _refusing(call.commit(work))
+    message = await _refusing(call.commit(work))
+    if isinstance(message, ShownMessage):  # else it is the kept answer to a request that came before
+        # The request's id is bound to it: what the outbox tells of these deliveries is traced back to this request.
+        log.info("message.created", message=message.id, deliveries=[one["id"] for one in message.deliveries])
+    return message
 
 
 async def retry(call: Call[EmptyBody, None]) -> Any:

@@ -60,7 +60,9 @@ async def sign_in(call: Call[SignInBody, None]) -> Grant:
         desk.house.metrics.auth_failures.labels("sign_in").inc()
         raise Problem(401, "sign_in_refused", "The address or the password is wrong.")
     renewed = await desk.passwords.hash(body.password) if desk.passwords.is_outdated(stored) else None
-    return await call.commit(lambda tx: _come_in(tx, row, stored, renewed, call.now))
+    grant = await call.commit(lambda tx: _come_in(tx, row, stored, renewed, call.now))
+    log.info("auth.succeeded", address=address, agent_id=row.id)
+    return grant
 
 
 def _come_in(tx: Any, row: Any, stored: str, renewed: str | None, now: int) -> Grant:

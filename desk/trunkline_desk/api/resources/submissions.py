@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import select
 
 from trunkline.http.problems import FieldError, Problem
+from trunkline.service.submissions.form import DEFAULT_FIELDS
 from trunkline.service.submissions.matrix import matrix
 from trunkline.service.submissions.settings import (
     SettingRefused,
@@ -45,11 +46,11 @@ async def table(call: Call[None, None]) -> dict[str, Any]:
 
 
 async def settings(call: Call[None, None]) -> dict[str, Any]:
-    """Return all that is set."""
+    """Return all that is set, and what is asked where nothing is."""
     async with call.desk.house.store.read() as connection:
         found = await read_settings(connection)
     items = [_shown(scope, scope_id, setting) for (scope, scope_id), setting in sorted(found.items())]
-    return {"items": items, "next_cursor": None}
+    return {"items": items, "next_cursor": None, "default_fields": msgspec.to_builtins(DEFAULT_FIELDS)}
 
 
 def _shown(scope: str, scope_id: str, setting: SubmissionSetting) -> dict[str, Any]:
@@ -128,9 +129,9 @@ ROUTES = (
         method="GET",
         path="/submissions/settings",
         handler=settings,
-        action=Action.READ_SUBMISSIONS,
+        action=Action.READ_SUBMISSION_SETTINGS,
         operation="submission_settings",
-        summary="How forms are set: for all, by account, by group.",
+        summary="How forms are set: for all, by account, by group; and what is asked where nothing is set.",
         answer=SubmissionSettingPage,
     ),
     Route(
