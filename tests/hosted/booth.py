@@ -26,7 +26,7 @@ from trunkline.contract import (
     TextLimit,
     Transport,
 )
-from trunkline.hosted import Client, HostedConnector, IdentityKey, IdentityMode, IdentityPolicy
+from trunkline.hosted import Client, HostedConnector, IdentityKey, IdentityMode, IdentityPolicy, Limit
 from trunkline.model import ContentKind, Level
 
 #: The key of the vectors in the specification of the channel.
@@ -42,12 +42,13 @@ class BoothConfig(BaseModel):
 
 
 class BoothConnector(HostedConnector):
-    """`mode` and `min_version` may be changed while it runs."""
+    """`mode`, `min_version` and `limits` may be changed while it runs."""
 
     def __init__(self, config: BoothConfig) -> None:
         self._key = config.key
         self.mode = config.mode
         self.min_version = config.min_version
+        self.limits: dict[str, Limit] = {}
 
     @property
     def public_key(self) -> str:
@@ -57,6 +58,9 @@ class BoothConnector(HostedConnector):
         secret = SecretStr(IDENTITY_SECRET)
         keys = (IdentityKey(algorithm="HS256", key=secret, kid="k1"),)
         return IdentityPolicy(mode=self.mode, keys=keys, hmac_secret=secret)
+
+    def own_limits(self) -> dict[str, Limit]:
+        return self.limits
 
     def presentation(self, client: Client) -> dict[str, Any]:
         return {"theme": {"accent": "#1f6feb"}, "locale": client.locale, "direction": "ltr"}

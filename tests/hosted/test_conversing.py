@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Callable
 
 from tests.hosted.people import KEY, Place, changes_until, message, until
 from tests.promises.waiting import until as until_true
+from trunkline.clock import to_text
 from trunkline.model import Actor, ActorKind, Button, Card, QuickReply
 from trunkline.service.moments import Moment
 from trunkline.service.signals import typing
@@ -240,6 +242,16 @@ async def test_the_last_twenty_pages_are_kept_without_what_is_nobodys_business(p
     assert "token" not in row.visits
     assert "https://shop.example/p/19?q=1&utm_source=a" in row.visits
     assert row.origin == '{"referrer":"https://search.example/?q=x"}'
+
+
+async def test_a_page_is_kept_with_the_time_when_it_was_seen_if_that_can_be(place: Place) -> None:
+    ana, now = await place.visitor(), place.clock.now
+    before, at = to_text(now - 3_600_000), to_text(now)
+    told = [before, to_text(now - 86_400_001), to_text(now + 1), "2026", "before", "0001-01-01T00:00:00Z", before[:-1]]
+    await ana.post("/context", {"views": [{"screen": str(n), "at": told} for n, told in enumerate(told)]})
+    await ana.post("/context", {"views": [{"screen": "without"}]})
+    (row,) = await place.rows(schema.visitor)
+    assert [page["at"] for page in json.loads(row.visits)] == [before, *[at] * 7]
 
 
 async def test_who_looks_after_a_visitor_hears_of_the_next_page_and_the_log_does_not(place: Place) -> None:

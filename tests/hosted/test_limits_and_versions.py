@@ -8,7 +8,7 @@ import pytest
 
 from tests.hosted.booth import BOOTH
 from tests.hosted.conftest import Opener, write_settings
-from tests.hosted.people import KEY, Place, Visitor, closed, message, raw_socket, until
+from tests.hosted.people import KEY, OTHER_KEY, Place, Visitor, closed, message, raw_socket, until
 from trunkline.errors import StartRefused
 from trunkline.hosted import Client
 from trunkline.hosted.limiting import Limit, Limiter
@@ -118,6 +118,23 @@ async def test_messages_are_limited_by_contact(sqlite_url: str, open_place: Open
         assert (answer.status, answer.json["error"]["retry_after"]) == (429, 3)
         await ben.say("Another one")
         place.clock.advance(seconds=3)
+        await ana.say("Later")
+
+
+async def test_an_account_may_have_limits_of_its_own(sqlite_url: str, open_place: Opener) -> None:
+    async with open_place(sqlite_url, limited=True, **BEHIND_A_PROXY) as place:
+        place.connector().limits = {"messages": Limit(60, 2), "tokens.ip": Limit(3600, 1), "uploads": Limit(60, 1)}
+        ana, there = await place.visitor(), {"X-Forwarded-For": f"{PUBLIC}1"}
+        for number in range(2):
+            await ana.say(str(number))
+        answer = await ana.call("POST", "/threads/live/messages", message())
+        assert (answer.status, answer.json["error"]["retry_after"]) == (429, 60)
+        for key, statuses in ((KEY, [201, 429]), (OTHER_KEY, [201] * 5 + [429])):
+            answers = [await place.call("POST", "/tokens", {}, headers={**there, "X-Inbox-Key": key}) for _ in statuses]
+            assert [answer.status for answer in answers] == statuses
+        plan = {"name": "a.txt", "size": 1, "mime": "text/plain"}
+        assert [(await ana.call("POST", "/uploads", plan)).status for _ in range(2)] == [201, 429]
+        place.clock.advance(seconds=60)
         await ana.say("Later")
 
 

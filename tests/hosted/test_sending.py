@@ -10,9 +10,11 @@ import uuid
 import aiohttp
 import msgspec
 import pytest
+from sqlalchemy import delete, func, select
 
 from tests.hosted.booth import vouch
-from tests.hosted.people import KEY, Place, changes_until, message, until
+from tests.hosted.conftest import Opener
+from tests.hosted.people import KEY, Place, Visitor, changes_until, message, until
 from trunkline.hosted.envelope import Envelope, dedupe_key, items_of
 from trunkline.model import Actor, ActorKind, Text
 from trunkline.service.replay import replay
@@ -220,6 +222,41 @@ async def test_a_place_can_be_sent(place: Place) -> None:
     )
     shown = said["message"]
     assert (shown["kind"], shown["latitude"], shown["title"]) == ("location", 52.5, "Berlin")
+
+
+async def test_after_a_backup_was_put_back_no_cursor_of_before_goes_on(database_url: str, open_place: Opener) -> None:
+    """Where the log has grown past it, too: what stands at its number now is something else."""
+    async with open_place(database_url) as place:
+        ana = await place.visitor()
+        await ana.say("kept")
+        kept = (await ana.changes(ana.cursor))["cursor"]
+        await ana.say("lost")
+        lost = (await ana.changes(kept))["cursor"]
+        assert (await ana.changes(lost))["cursor"] == lost
+        newest = select(func.max(schema.event.c.seq)).scalar_subquery()
+        cut = delete(schema.event).where(schema.event.c.seq == newest)
+        await place.front.settle()
+        assert await place.house.store.writer.write(lambda tx: tx.execute(cut).rowcount) == 1
+        place.clock.advance(seconds=600)
+    async with open_place(database_url) as place:
+        ana, ben = Visitor(place, ana.given, KEY), await place.visitor()
+        assert (await ana.call("GET", "/changes", params={"cursor": lost})).code == "cursor_expired"
+        for number in range(3):
+            await ben.say(f"after {number}")
+        gone = await ana.call("GET", "/changes", params={"cursor": lost})
+        assert (gone.status, gone.code, gone.json["reset"]) == (410, "cursor_expired", True)
+        assert (await ana.ready(cursor=lost))[1]["resume"] == "reset"
+        assert (await ana.ready(cursor=kept))[1]["resume"] == "ok"
+        assert (await ana.changes(gone.json["cursor"]))["reset"] is False
+
+
+async def test_a_clock_that_is_put_back_ends_no_cursor(booth: Place) -> None:
+    ana = await booth.visitor()
+    await ana.say("before")
+    booth.clock.advance(hours=-24)
+    cursor = (await ana.get("/threads"))["cursor"]
+    assert (await ana.changes(cursor))["reset"] is False
+    assert (await ana.ready(cursor=cursor))[1]["resume"] == "ok"
 
 
 async def test_an_older_thread_takes_no_messages(place: Place) -> None:

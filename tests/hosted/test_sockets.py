@@ -16,6 +16,7 @@ from trunkline.hosted.frames import FRAMES
 from trunkline.hosted.hub import MOST_FRAMES
 from trunkline.hosted.limiting import Limit
 from trunkline.hosted.sockets import Sockets
+from trunkline.store import schema
 
 
 async def test_whoever_does_not_say_hello_first_is_sent_away(booth: Place) -> None:
@@ -174,8 +175,6 @@ async def test_sockets_close_when_proofs_become_needed(booth: Place) -> None:
 
 
 async def test_pages_are_noted_over_the_socket(booth: Place) -> None:
-    from trunkline.store import schema
-
     ana = await booth.visitor()
     socket, _ = await ana.ready()
     await socket.send_json({"t": "view", "url": "https://shop.example/a#x", "title": "A"})
@@ -211,6 +210,38 @@ async def test_sec_44_deep_and_odd_json_ends_nothing_but_its_own_socket(booth: P
         socket, _ = await ana.ready()
         await socket.send_str(words)
         assert await closed(socket) == 1008
+
+
+ODD: list[Any] = [
+    *(None, True, 0, -1, 1.5, 2**63, 1e308, "", "x" * 2000, "\0", "\u202e", "🙂", "live", "th_x", "ms_x", "up_x"),
+    *([], [None], {}, {"$ne": None}, {"t": "ping"}),
+]
+FIELDS = (
+    *("ref", "thread_id", "client_id", "kind", "text", "pos", "cursor", "visible", "n", "url", "screen", "title"),
+    *("attachments", "metadata", "latitude", "longitude", "quoted_id", "at"),
+)
+
+
+async def test_sec_44_a_thousand_frames_of_any_shape_are_answered_or_ignored(booth: Place) -> None:
+    """None of them is a fault of ours, none ends the connection, and nothing of them is kept."""
+    chance = random.Random(44)
+    ana, ben = await booth.visitor(), await booth.visitor()
+    socket, _ = await ana.ready()
+    good, _ = await ben.ready()
+    kinds = [*FRAMES, "hello", "base", None, 7]
+    codes = set[str]()
+    for number in range(1000):
+        frame = {name: chance.choice(ODD) for name in chance.sample(FIELDS, chance.randrange(6))}
+        await socket.send_json({**frame, "t": chance.choice(kinds)})
+        if number % 50 == 49:
+            await socket.send_json({"t": "ping", "n": number})
+            while (told := await socket.receive_json()) != {"t": "pong", "n": number}:
+                codes |= {told["code"]} if told["t"] == "error" else set()
+    assert "bad_request" in codes
+    assert "server_error" not in codes
+    await good.send_json({"t": "ping", "n": 3})
+    assert (await until(good, "pong"))["n"] == 3
+    assert await booth.rows(schema.message) == []
 
 
 async def test_sec_45_names_of_frames_reach_nothing_but_the_table(booth: Place) -> None:

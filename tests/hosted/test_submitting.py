@@ -183,7 +183,7 @@ async def test_its_sender_hears_of_it_and_nobody_else(open_for_forms: Place) -> 
     assert "submission.changed" not in str(await stranger.changes())
 
 
-async def test_sec_40_a_sixth_form_within_the_hour_has_to_wait(open_place: Opener, sqlite_url: str) -> None:
+async def test_a_sixth_form_within_the_hour_has_to_wait(open_place: Opener, sqlite_url: str) -> None:
     async with open_place(sqlite_url, limited=True) as place:
         await set_up(place, enabled=True)
         visitor = await place.visitor()

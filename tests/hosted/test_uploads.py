@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import pytest
 from PIL import Image
 
+from tests.hosted.conftest import Opener
 from tests.hosted.people import Answer, Place, Visitor
+from trunkline.errors import StartRefused
 from trunkline.service.replay import replay
 from trunkline.store import schema
 
@@ -137,6 +140,34 @@ async def test_a_removed_file_is_gone(place: Place) -> None:
     await place.house.store.writer.write(lambda tx: tx.execute(schema.media.update().values(state="removed")).rowcount)
     answer = await place.call("GET", shown["attachments"][0]["url"])
     assert (answer.status, answer.code) == (410, "redacted")
+
+
+async def test_files_come_from_a_host_of_their_own_and_nothing_else_does(sqlite_url: str, open_place: Opener) -> None:
+    async with open_place(sqlite_url, **{"server.files_url": "http://files.example"}) as place:
+        ana = await place.visitor()
+        shown = await carry(ana, (await send_file(ana, picture())).json["upload_id"])
+        host, _, path = shown["attachments"][0]["url"].partition("/client/v1")
+        assert host == "http://files.example"
+        assert shown["attachments"][0]["preview_url"].startswith(f"{host}/client/v1/files/")
+        there = {"Host": "files.example"}
+        good = await place.call("GET", path, headers=there)
+        assert (good.status, good.headers["Content-Type"]) == (200, "image/jpeg")
+        assert good.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+        assert "sandbox" in good.headers["Content-Security-Policy"]
+        led = await place.call("GET", path)
+        assert (led.status, led.headers["Location"]) == (308, f"{host}/client/v1{path}")
+        forged = await place.call("GET", f"{path}A")
+        assert (forged.status, forged.code) == (404, "not_found")
+        for other in ("/client/v1/config", "/client/v1/threads", "/health/live", "/client/v1/files/../config", "/"):
+            async with place.session.get(f"{place.address}{other}", headers={**there, **ana.headers}) as answer:
+                assert answer.status == 404, other
+
+
+async def test_the_host_of_files_is_another_one(sqlite_url: str, open_place: Opener) -> None:
+    for same in ("http://desk.example/", "http://files.example/files"):
+        with pytest.raises(StartRefused, match=r"server\.files_url is .*, which keeps nothing apart: give"):
+            async with open_place(sqlite_url, **{"server.files_url": same}):
+                pass
 
 
 async def test_a_file_of_an_agent_opens_by_a_signed_address_too(place: Place) -> None:

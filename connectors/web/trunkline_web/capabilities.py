@@ -12,6 +12,8 @@ from trunkline.model import Level
 __all__ = ["MAX_BYTES", "MAX_TEXT", "WEB", "in_the_table"]
 
 MAX_TEXT = 10_000
+#: As much as an agent may write at once: what is one answer is shown as one.
+MAX_ANSWER = 20_000
 MAX_BYTES = 20 * 1024 * 1024
 
 _FULL = ContentRule(level=Level.FULL)
@@ -35,7 +37,7 @@ _FILES = {
 WEB = contract.Capabilities(
     receives={Kind.TEXT: _SAID, Kind.CHOICE: _FULL, **_FILES},
     sends={
-        Kind.TEXT: _SAID,
+        Kind.TEXT: ContentRule(level=Level.FULL, text=contract.TextLimit(max=MAX_ANSWER)),
         **_FILES,
         Kind.LOCATION: _FULL,
         Kind.CARD: ContentRule(level=Level.FULL, card=_CARD),
@@ -48,7 +50,7 @@ WEB = contract.Capabilities(
     receipts=contract.Receipts(delivered=True, read=True, watermark=True),
     sending=contract.Sending(idempotency=contract.Idempotency.KEY),
     receiving=contract.Receiving(transport=contract.Transport.HOSTED, dedupe_source="client_id"),
-    quick_replies=contract.QuickReplyLimit(max=13, title_max=40, data_max=300),
+    quick_replies=contract.QuickReplyLimit(max=13, title_max=40, data_max=300, under=frozenset(Kind)),
     extras=frozenset({
         Extra.TYPING, Extra.MARK_READ, Extra.RECALL, Extra.QUOTE, Extra.PROFILE, Extra.SENDER_NAME,
     }),

@@ -94,6 +94,10 @@ class Config(BaseModel):
     #: Other words of the widget: locale → name of the word → words.
     texts: Mapping[Locale, Annotated[Mapping[str, Words], AfterValidator(_known_words)]] = {}
     uploads: bool = True
+    #: How many messages of one visitor are taken in a minute, half of them at once; 20 where nothing is said.
+    messages_per_minute: Annotated[int, Field(ge=1, le=600)] | None = None
+    #: How many new visitors may come from one public address in an hour, a quarter of them at once; else 20.
+    visitors_per_hour: Annotated[int, Field(ge=1, le=100_000)] | None = None
     #: Parent domain of the visitor's cookie, so that several sub-domains share a conversation: "shop.example".
     cookie_domain: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")] | None = None
     identity: IdentityMode = IdentityMode.OFF

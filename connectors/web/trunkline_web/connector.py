@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from trunkline.contract import Capabilities, Services
-from trunkline.hosted import Client, HostedConnector, IdentityKey, IdentityPolicy
+from trunkline.hosted import Client, HostedConnector, IdentityKey, IdentityPolicy, Limit
 from trunkline_web.config import Config
 
 __all__ = ["DESKTOP", "LANGUAGES", "MOBILE", "WebConnector"]
@@ -34,6 +34,12 @@ class WebConnector(HostedConnector):
     def identity_policy(self) -> IdentityPolicy:
         keys = (IdentityKey(algorithm=one.algorithm, key=one.key, kid=one.kid) for one in self.config.identity_keys)
         return IdentityPolicy(mode=self.config.identity, keys=tuple(keys), hmac_secret=self.config.identity_secret)
+
+    def own_limits(self) -> Mapping[str, Limit]:
+        messages, visitors = self.config.messages_per_minute, self.config.visitors_per_hour
+        said = {"messages": messages and Limit(messages * 60, max(1, messages / 2))}
+        come = {"tokens.ip": visitors and Limit(visitors, max(1, visitors / 4))}
+        return {name: limit for name, limit in {**said, **come}.items() if limit}
 
     def channel_for(self, client: Client) -> str:
         return MOBILE if client.form == "mobile" else DESKTOP

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,9 @@ _SHORT = "public, max-age=300"
 _MISSING = "The widget is not built yet: run `make widget` in the folder of the project."
 #: What the build has in the place of the account's own look; the quotes are the minifier's.
 _SEED = re.compile(r"""(["'`])\[20261121\]\1""")
+#: Whether a browser unpacks gzip; one that says `q=0` does not.
+_UNPACKS = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|\s|$))", re.IGNORECASE)
+_KINDS = {".js": "text/javascript", ".css": "text/css"}
 _KEY = "{key:wk_[A-Za-z0-9_-]{3,80}}"
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "strict-origin-when-cross-origin"}
 _POLICY = (
@@ -66,16 +71,14 @@ def pages(house: Pages) -> web.Application:
         connector = _of_us(house, request.match_info["key"])
         if connector is None:
             raise web.HTTPNotFound
-        answer = web.Response(text=_document(), content_type="text/html", headers=_SAFE)
-        answer.headers["Content-Security-Policy"] = frame_policy(connector.origins(), house.public_url)
-        answer.headers[hdrs.CACHE_CONTROL] = "no-cache"
-        return answer
+        policy = {"Content-Security-Policy": frame_policy(connector.origins(), house.public_url, house.files_url)}
+        return _sent(request, _document(), "text/html", {**policy, hdrs.CACHE_CONTROL: "no-cache"})
 
     async def asset(request: web.Request) -> web.StreamResponse:
         file = BUILD / "assets" / request.match_info["name"]
         if not file.is_file():
             raise web.HTTPNotFound
-        return web.FileResponse(file, headers={**_SAFE, hdrs.CACHE_CONTROL: _YEAR})
+        return _sent(request, file.read_text(encoding="utf-8"), _KINDS[file.suffix], {hdrs.CACHE_CONTROL: _YEAR})
 
     app = web.Application()
     app.router.add_get("/loader.js", loader)
@@ -84,11 +87,13 @@ def pages(house: Pages) -> web.Application:
     return app
 
 
-def frame_policy(origins: tuple[str, ...], public_url: str) -> str:
+def frame_policy(origins: tuple[str, ...], public_url: str, files_url: str) -> str:
     """Return what the frame may load, and who may show it; no origin is any site."""
     # Not every browser takes 'self' for the socket of the same host.
     socket = [re.sub(r"^http", "ws", public_url)] if public_url else []
-    policy = "; ".join(_POLICY).replace("connect-src 'self'", " ".join(["connect-src 'self'", *socket]))
+    files = [files_url] if files_url else []
+    more = {"connect-src": socket, "img-src": files, "media-src": files}
+    policy = "; ".join(" ".join([part, *more.get(part.split()[0], ())]) for part in _POLICY)
     return f"{policy}; frame-ancestors {' '.join(origins) or '*'}"
 
 
@@ -115,15 +120,30 @@ def _loader(seed: dict[str, Any]) -> str:
 def _cached(request: web.Request, text: str, kind: str) -> web.Response:
     """Return a text that may be kept for five minutes, or 304 for who has it."""
     tag = hashlib.sha256(text.encode()).hexdigest()[:32]
-    headers = {
-        **_SAFE,
-        hdrs.CACHE_CONTROL: _SHORT,
-        hdrs.ETAG: f'"{tag}"',
-        "Cross-Origin-Resource-Policy": "cross-origin",
-    }
+    # Weak, because it stands for the packed text as well.
+    headers = {hdrs.CACHE_CONTROL: _SHORT, hdrs.ETAG: f'W/"{tag}"', "Cross-Origin-Resource-Policy": "cross-origin"}
     if any(known.value in {tag, "*"} for known in request.if_none_match or ()):
-        return web.Response(status=304, headers=headers)
-    return web.Response(text=text, content_type=kind, charset="utf-8", headers=headers)
+        return web.Response(status=304, headers={**_SAFE, **headers})
+    return _sent(request, text, kind, headers)
+
+
+def _sent(request: web.Request, text: str, kind: str, headers: Mapping[str, str]) -> web.Response:
+    """Return a text, packed for whoever can unpack it: nothing in it is secret, and many pages load it."""
+    is_packed = _UNPACKS.search(request.headers.get(hdrs.ACCEPT_ENCODING, "")) is not None
+    answer = web.Response(
+        body=_packed(text) if is_packed else text.encode(),
+        content_type=kind,
+        charset="utf-8",
+        headers={**_SAFE, **headers, hdrs.VARY: hdrs.ACCEPT_ENCODING},
+    )
+    if is_packed:
+        answer.headers[hdrs.CONTENT_ENCODING] = "gzip"
+    return answer
+
+
+@lru_cache(maxsize=64)
+def _packed(text: str) -> bytes:
+    return gzip.compress(text.encode(), mtime=0)
 
 
 @cache

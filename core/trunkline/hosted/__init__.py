@@ -14,6 +14,7 @@ from trunkline.hosted.connector import (
     Pages,
     Terms,
 )
+from trunkline.hosted.limiting import Limit
 from trunkline.hosted.push import Notice, Push, PushAnswer, PushResult, PushSender, PushTarget
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "IdentityKey",
     "IdentityMode",
     "IdentityPolicy",
+    "Limit",
     "Notice",
     "Pages",
     "Push",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from sqlalchemy import select
 
-from trunkline.clock import to_text
+from trunkline.clock import to_ms, to_text
 from trunkline.hosted import answers, models
 from trunkline.hosted.call import Call
 from trunkline.hosted.calls import ClientRoute
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES", "note_views", "stated_in", "view_of", "views_in"]
 
+_DAY_MS = 24 * 3600 * 1000
 _MOST_ATTRIBUTES, _MOST_NAME, _MOST_VALUE = 50, 255, 1000
 #: Parameters of addresses that are nobody's business.
 _SECRETS = re.compile(r"token|code|password|passwd|secret|email|mail|key|auth|session|sid|jwt|otp", re.IGNORECASE)
@@ -192,11 +194,22 @@ def views_in(body: models.ContextBody | None, now: int) -> tuple[list[dict[str, 
 
 
 def view_of(given: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """Return a page as it is kept: without what is nobody's business, with our time."""
+    """Return a page as it is kept: without what is nobody's business, at a time that can be true."""
     url = given.get("url")
     shown = {"url": url and clean_address(url), "screen": given.get("screen"), "title": given.get("title")}
     kept = {name: value for name, value in shown.items() if value}
-    return {**kept, "at": to_text(now)} if kept else {}
+    return {**kept, "at": to_text(_seen_at(given.get("at"), now))} if kept else {}
+
+
+def _seen_at(told: str | None, now: int) -> int:
+    """Return when a page was seen: what the client says of the last day, else now."""
+    try:
+        seen = datetime.fromisoformat(told or "")
+    except ValueError:
+        return now
+    # A time without its zone says nothing; one before the first year cannot be counted.
+    at = to_ms(seen) if seen.tzinfo is not None and 1 < seen.year < 9999 else now
+    return at if now - _DAY_MS <= at <= now else now
 
 
 def clean_address(url: str) -> str:

@@ -20,6 +20,7 @@ from trunkline.hosted.refusals import CODES
 if TYPE_CHECKING:
     from trunkline.contract import Channel, Context
     from trunkline.hosted.connector import Client, HostedConnector, Terms
+    from trunkline.hosted.limiting import Limit
     from trunkline.service.account import Account
 
 __all__ = ["ClientCalls", "ClientRoute", "Inbox", "Reason"]
@@ -45,6 +46,10 @@ class Inbox(msgspec.Struct, frozen=True):
     def id(self) -> str:
         """The account's id."""
         return self.account.id
+
+    def limit(self, name: str) -> Limit | None:
+        """Return this account's own figure of a limit, None where the house's holds."""
+        return self.terms.limits.get(name)
 
     def channel(self, client: Client) -> Channel:
         """Return the channel that a client comes by."""

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from trunkline.contract import Accepted, AcceptedPart, Connector, Health, OutboundMessage, TrustedBody, WebhookRequest
 from trunkline.errors import SignatureInvalid
 from trunkline.hosted.envelope import items_of
+from trunkline.hosted.limiting import Limit
 from trunkline.hosted.push import Notice
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     platforms: frozenset[str] | None = None
     #: The oldest client version that is served; for versions with security faults only.
     min_version: str | None = None
+    #: Name of a limit ("messages", "tokens.ip") → what holds instead of the house's; see `trunkline.hosted.limiting`.
+    limits: Mapping[str, Limit] = {}
 
 
 class HostedConnector(Connector):
@@ -87,8 +90,12 @@ class HostedConnector(Connector):
 
     def terms(self) -> Mapping[str, Terms]:
         """Return every public key of this account with what holds for it; tokens die with the key they came by."""
-        terms = Terms(policy=self.identity_policy(), min_version=self.min_supported_version())
+        terms = Terms(policy=self.identity_policy(), min_version=self.min_supported_version(), limits=self.own_limits())
         return {self.public_key: terms}
+
+    def own_limits(self) -> Mapping[str, Limit]:
+        """Return limits of this account's own, by name; those of the house hold for all others."""
+        return {}
 
     def identity_policy(self) -> IdentityPolicy:
         """Return how visitors prove who they are."""
@@ -161,6 +168,11 @@ class Pages(Protocol):
     @property
     def public_url(self) -> str:
         """How the world reaches us, without a slash at the end; "" when it is not configured (use relative paths)."""
+        ...
+
+    @property
+    def files_url(self) -> str:
+        """Where files of conversations are served alone, "" when that is our own address: let your policy allow it."""
         ...
 
     def find(self, public_key: str) -> HostedConnector | None:

@@ -144,7 +144,7 @@ async def note_client(front: Front, holder: Holder, client: Client) -> None:
 async def changes(call: Call) -> dict[str, Any]:
     """Return what changed since a cursor; with `wait` not before there is something."""
     front, holder = call.front, call.holder
-    start = front.house.feed.last_seq if call.query.cursor is None else front.place(holder, call.query.cursor)
+    start = front.house.feed.last_seq if call.query.cursor is None else await front.resume(holder, call.query.cursor)
     if start is None:
         fresh = front.cursor(holder, front.house.feed.last_seq)
         raise ClientRefused("cursor_expired", more={"reset": True, "cursor": fresh})
@@ -158,7 +158,7 @@ async def changes(call: Call) -> dict[str, Any]:
         line.close()
     return {
         "changes": found,
-        "cursor": front.cursor(holder, line.seq),
+        "cursor": call.query.cursor if line.seq == start and call.query.cursor else front.cursor(holder, line.seq),
         "more": more,
         "reset": False,
         "server_time": to_text(front.house.clock.now_ms()),

@@ -228,7 +228,7 @@ def _open(front: Front, route: ClientRoute) -> Handler:
         client = client_of(request)
         _check_protocol(request)
         inbox, holder = await _who(front, route, request, client)
-        _check_limits(front, route, request, holder)
+        _check_limits(front, route, request, (inbox, holder))
         query = _parameters(route.query, request) if route.query else None
         raw = await _read(request) if route.body else b""
         call = Call(front, request, inbox, client, _parse(route.body, raw) if route.body else None, query)
@@ -302,13 +302,16 @@ def _bearer(request: web.Request) -> str:
     return token.strip()
 
 
-def _check_limits(front: Front, route: ClientRoute, request: web.Request, holder: Holder | None) -> None:
-    address = front.address_of(request)
+def _check_limits(
+    front: Front, route: ClientRoute, request: web.Request, caller: tuple[Inbox | None, Holder | None]
+) -> None:
+    address, (inbox, holder) = front.address_of(request), caller
     for name in ("calls.ip", *route.limits):
+        own = None if inbox is None else inbox.limit(name)
         if not name.endswith(".ip") and holder is not None:
-            front.limiter.take(name, holder.visitor_id)
+            front.limiter.take(name, holder.visitor_id, own=own)
         elif is_public(address):
-            front.limiter.take(name, address)
+            front.limiter.take(name, address, own=own)
 
 
 async def _read(request: web.Request) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from aiohttp import BodyPartReader, web
@@ -53,7 +53,7 @@ class _File(msgspec.Struct, frozen=True):
 
 async def upload(call: Call) -> dict[str, Any]:
     """Take a file in, or say where to put it."""
-    call.front.limiter.take("uploads", call.holder.visitor_id)
+    call.front.limiter.take("uploads", call.holder.visitor_id, own=call.inbox.limit("uploads"))
     kind = call.request.content_type
     if call.request.headers.get("Content-Encoding"):
         raise ClientRefused("unsupported_media_type")
@@ -186,11 +186,17 @@ async def give(call: Call) -> web.StreamResponse:
     media_id, variant = bare(call.path("file_id"), "up_") or "", call.query.variant
     if not call.front.signer.verify(call.query.sig, "file", media_id, variant):
         raise ClientRefused("not_found")
+    files_url = call.front.files_url
+    if files_url and call.request.host != urlsplit(files_url).netloc:
+        return web.Response(status=308, headers={"Location": f"{files_url}{call.request.path_qs}"})
     stored = await call.front.house.media.open(media_id, variant)
     if stored is None:
         raise ClientRefused(await _why_not(call, media_id))
     response = call.front.file_response(stored)
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    if files_url:
+        # Then the frame that shows it is of another origin. The address is the proof, and the file can do nothing.
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 
@@ -234,7 +240,7 @@ ROUTES = (
         operation="file",
         summary="The bytes of a file, for whoever has its signed address.",
         query=models.FileQuery,
-        also=(206, 304, 416),
+        also=(206, 304, 308, 416),
         refusals=("not_found", "redacted"),
         produces="application/octet-stream",
     ),

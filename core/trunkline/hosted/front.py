@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
 
 from trunkline.errors import StartRefused
+from trunkline.hosted.asking import public_keys
 from trunkline.hosted.calls import ClientCalls, Inbox
 from trunkline.hosted.connector import HostedConnector
 from trunkline.hosted.hub import Hub
@@ -17,6 +21,7 @@ from trunkline.hosted.signing import Cursor, Signer
 from trunkline.hosted.versions import Features, context_of, features_of
 from trunkline.log import get_logger
 from trunkline.service.arrivals import AccountFacts
+from trunkline.store import schema
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -28,21 +33,38 @@ if TYPE_CHECKING:
     from trunkline.service.accounts import Accounts
     from trunkline.service.house import House
     from trunkline.service.media import StoredFile
+    from trunkline.settings import Server
     from trunkline.store import Transaction
 
-__all__ = ["PREFIX", "Directory", "Front", "check_public_keys", "facts_of", "inboxes"]
+__all__ = ["PREFIX", "Directory", "Front", "check_files_url", "check_public_keys", "facts_of", "inboxes"]
 
 log = get_logger("hosted")
 
 PREFIX = "/client/v1"
+#: How far the clocks of two processes may be apart.
+_SKEW_MS = 60_000
 
 
 def inboxes(accounts: Accounts) -> Iterable[Inbox]:
     """Yield the hosted accounts that are in use, once for each of their public keys."""
     for account in accounts.all():
         if account.state != "disabled" and isinstance(account.connector, HostedConnector):
-            for key in account.connector.terms():
+            for key in public_keys(account):
                 yield Inbox(account, account.connector, key)
+
+
+def check_files_url(server: Server) -> None:
+    """Make sure that files are served apart, where that is wanted.
+
+    Raises:
+        StartRefused: their host is our own, or is not all of the address.
+    """
+    if server.files_url is None:
+        return
+    files, ours = urlsplit(server.files_url), urlsplit(server.public_url or "")
+    if files.netloc == ours.netloc or files.path:
+        wish = "give the server another name for files, such as https://files.example.net"
+        raise StartRefused(f"server.files_url is {server.files_url}, which keeps nothing apart: {wish}.")
 
 
 def check_public_keys(accounts: Accounts) -> None:
@@ -69,6 +91,11 @@ class Directory:
     def public_url(self) -> str:
         """How the world reaches us, "" when it is not configured."""
         return self._house.settings.server.public_url or ""
+
+    @property
+    def files_url(self) -> str:
+        """Where visitors' files are served alone, "" when that is our own address."""
+        return self._house.settings.server.files_url or ""
 
     def find(self, public_key: str) -> HostedConnector | None:
         """Return the connector with this key, None if there is none in use."""
@@ -110,14 +137,16 @@ class Front:
         self.prefix = PREFIX
         self.directory = Directory(house)
         self.signer = Signer(house.secrets)
-        self.shower = Shower(self.signer, PREFIX)
+        #: Where files are served alone; "" where they come from our own address.
+        self.files_url = house.settings.server.files_url or ""
+        self.shower = Shower(self.signer, f"{self.files_url}{PREFIX}")
         self.limiter = Limiter(house.clock)
         self.hub = Hub(house)
         self._asides: set[asyncio.Task[Any]] = set()
 
     def cursor(self, holder: Holder, seq: int) -> str:
         """Return a cursor for a visitor."""
-        return self.signer.cursor(holder.visitor_id, Cursor(holder.epoch, seq))
+        return self.signer.cursor(holder.visitor_id, Cursor(holder.epoch, seq, self.house.clock.now_ms()))
 
     def place(self, holder: Holder, text: str) -> int | None:
         """Return the event that a cursor stands at; None when it is over, and everything must be read anew."""
@@ -125,6 +154,21 @@ class Front:
         if cursor is None or cursor.epoch != holder.epoch or cursor.seq > self.house.feed.last_seq:
             return None
         return cursor.seq
+
+    async def resume(self, holder: Holder, text: str) -> int | None:
+        """Return the event to go on after; None when a cursor is over, as it is when a backup was put back since."""
+        cursor = self.signer.read_cursor(holder.visitor_id, text)
+        if cursor is None or cursor.epoch != holder.epoch:
+            return None
+        query = select(schema.event.c.at).where(schema.event.c.seq == cursor.seq)
+        async with self.house.store.read() as connection:
+            at = (await connection.execute(query)).scalar_one_or_none()
+        if at is None:
+            # Numbers have gaps; what lies before us was lost, for another process would have stored it.
+            return cursor.seq if cursor.seq <= self.house.feed.last_seq else None
+        # What seems to come from the future was written before a clock was put back: it proves nothing.
+        is_ours = at <= cursor.at + _SKEW_MS or at > self.house.clock.now_ms() + _SKEW_MS
+        return cursor.seq if is_ours else None
 
     def features(self, inbox: Inbox, client: Client, *, verified: bool) -> Features:
         """Return what a client may use, and why not."""

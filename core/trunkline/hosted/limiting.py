@@ -72,23 +72,24 @@ class Limiter:
         """Use another figure."""
         self._limits[name] = limit
 
-    def take(self, name: str, who: str, amount: float = 1.0) -> None:
-        """Use up some of a limit.
+    def take(self, name: str, who: str, amount: float = 1.0, *, own: Limit | None = None) -> None:
+        """Use up some of a limit; `own` is an account's own figure, which is counted for itself.
 
         Raises:
             ClientRefused: 429 with the seconds until there is enough again.
         """
-        missing = self._missing(name, who, amount)
+        limit = own or self._limits[name]
+        missing = self._missing((name if own is None else f"{name} {own.per_hour}", who), limit, amount)
         if missing > 0:
-            seconds = math.ceil(missing / self._limits[name].per_hour * 3600)
+            seconds = math.ceil(missing / limit.per_hour * 3600)
             raise ClientRefused("rate_limited", retry_after=max(1, seconds))
 
     def allows(self, name: str, who: str) -> bool:
         """Use up one if there is one; for what is dropped in silence."""
-        return self._missing(name, who, 1.0) <= 0
+        return self._missing((name, who), self._limits[name], 1.0) <= 0
 
-    def _missing(self, name: str, who: str, amount: float) -> float:
-        limit, now, place = self._limits[name], self._clock.now_ms(), (name, who)
+    def _missing(self, place: tuple[str, str], limit: Limit, amount: float) -> float:
+        now = self._clock.now_ms()
         left, at = self._buckets.pop(place, (limit.burst, now))
         filled = min(limit.burst, left + max(0, now - at) / 3_600_000 * limit.per_hour)
         missing = amount - filled

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from trunkline.clock import to_text
+from trunkline.model import Contacts, Link, Sticker
+from trunkline.service.rendering import text_of
 
 if TYPE_CHECKING:
     from trunkline.hosted.signing import Signer
@@ -14,6 +18,7 @@ __all__ = ["Shower", "bare", "client_id_of", "profile_of", "thread_object"]
 
 #: Our author → theirs. Staff who write elsewhere are agents to a customer.
 _AUTHORS = {"contact": "contact", "agent": "agent", "bot": "bot", "system": "system", "staff_elsewhere": "agent"}
+_Worded = Link | Contacts | Sticker
 _FILES = ("image", "video", "audio", "file")
 _FACTS = ("name", "email", "phone", "locale", "timezone")
 _WORDS = {"image": "[picture]", "video": "[film]", "audio": "[sound]", "file": "[file]", "location": "[place]"}
@@ -84,11 +89,9 @@ class Shower:
         if show is None:
             return {"kind": "unsupported"}
         shown = show(self, content)
-        if quick_replies and "text" in shown:
-            shown |= {
-                "kind": "quick_replies",
-                "options": [_option(index, one) for index, one in enumerate(quick_replies)],
-            }
+        if quick_replies:
+            kind = "quick_replies" if shown["kind"] == "text" else shown["kind"]
+            shown |= {"kind": kind, "options": [_option(index, one) for index, one in enumerate(quick_replies)]}
         return shown
 
 
@@ -102,18 +105,17 @@ def _file(shower: Shower, content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _location(_: Shower, content: Mapping[str, Any]) -> dict[str, Any]:
     place = {name: content[name] for name in ("latitude", "longitude")}
-    return {"kind": "location", **place, "title": content.get("title") or content.get("address")}
+    named = ", ".join(filter(None, (content.get("title"), content.get("address"))))
+    return {"kind": "location", **place, "title": named or None}
 
 
 def _choice(_: Shower, content: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "text", "text": content.get("title") or content["data"]}
 
 
-def _link(_: Shower, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "kind": "text",
-        "text": "\n".join(filter(None, (content.get("title"), content.get("text"), content["url"]))),
-    }
+def _in_words(_: Shower, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Show what our clients have no form for as the text that the composer told."""
+    return {"kind": "text", "text": text_of(msgspec.convert(content, _Worded))}
 
 
 def _card(shower: Shower, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +151,7 @@ _SHOWN: dict[str, Callable[[Shower, Mapping[str, Any]], dict[str, Any]]] = {
     **dict.fromkeys(_FILES, _file),
     "location": _location,
     "choice": _choice,
-    "link": _link,
+    **dict.fromkeys(("link", "contacts", "sticker"), _in_words),
     "card": _card,
     "carousel": _carousel,
 }

@@ -40,7 +40,6 @@ _DAY_MS = 24 * 3600 * 1000
 #: A device that was not heard of for so long is left alone, then forgotten.
 PAUSE_AFTER_MS, DELETE_AFTER_MS = 60 * _DAY_MS, 270 * _DAY_MS
 LEASE_MS = 120_000
-_PAGE = 50
 
 job, device, token, visitor = schema.push_job, schema.visitor_device, schema.visitor_token, schema.visitor
 thread, identity, message = schema.thread, schema.identity, schema.message
@@ -173,14 +172,24 @@ _JOINED = (
 )
 
 
-#: When the next job is due; null for never.
-NEXT_DUE = select(func.min(job.c.due_at))
+#: (account, when its next job is due).
+NEXT_DUE = select(job.c.account_id, func.min(job.c.due_at).label("due_at")).group_by(job.c.account_id)
 
 
-def claim(tx: Transaction, owner: str, now: int) -> tuple[list[Claim], int | None]:
-    """Take what is due and still needed, delete what is not; returns also when to look again, None for never."""
+def claim(tx: Transaction, owner: str, now: int, rooms: Mapping[str, int]) -> tuple[list[Claim], dict[str, int]]:
+    """Take what is due and still needed, delete what is not; returns also what `NEXT_DUE` says then.
+
+    `rooms` are the accounts that are looked at, and how many pushes each may take: no more wait for an account whose
+    provider is slow than its own.
+    """
+    claims = [one for account_id, room in rooms.items() for one in _claim_of(tx, owner, now, account_id, room)]
+    return claims, {row.account_id: row.due_at for row in tx.execute(NEXT_DUE)}
+
+
+def _claim_of(tx: Transaction, owner: str, now: int, account_id: str, room: int) -> list[Claim]:
     free = or_(job.c.lease_until.is_(None), job.c.lease_until < now)
-    query = _JOINED.where(job.c.due_at <= now, free).order_by(job.c.due_at, job.c.seq).limit(_PAGE)
+    due = _JOINED.where(job.c.account_id == account_id, job.c.due_at <= now, free)
+    query = due.order_by(job.c.due_at, job.c.seq).limit(room)
     rows = list(tx.execute(query.with_for_update(of=job, skip_locked=True)).fetchall())
     needed: dict[tuple[str, str, str, str], Any] = {}
     for row in rows:
@@ -194,8 +203,7 @@ def claim(tx: Transaction, owner: str, now: int) -> tuple[list[Claim], int | Non
             needed[place] = row if earlier.position <= row.position else earlier
         else:
             needed[place] = row
-    claims = [taken for row in needed.values() if (taken := _take(tx, row, owner, now)) is not None]
-    return claims, now if len(rows) == _PAGE else tx.execute(NEXT_DUE).scalar()
+    return [taken for row in needed.values() if (taken := _take(tx, row, owner, now)) is not None]
 
 
 def needless(row: Any, now: int) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from sqlalchemy import func, select
 from trunkline.contract import Application, ApplicationSpec
 from trunkline.errors import TrunklineError
 from trunkline.hosted import push_jobs
+from trunkline.hosted.asking import ask
 from trunkline.hosted.connector import HostedConnector
-from trunkline.hosted.push import PushAnswer, PushResult, PushTarget, push_of
+from trunkline.hosted.push import Notice, PushAnswer, PushResult, PushSender, PushTarget, push_of
 from trunkline.log import get_logger
 from trunkline.model import Content, new_id
 from trunkline.service.applications import Consumer
@@ -24,7 +26,7 @@ from trunkline.service.worker import Worker
 from trunkline.store import schema
 
 if TYPE_CHECKING:
-    from trunkline.hosted.push import Notice, Push, PushSender
+    from trunkline.hosted.push import Push
     from trunkline.hosted.push_jobs import Claim
     from trunkline.model import Event
     from trunkline.service.account import Account
@@ -35,7 +37,8 @@ __all__ = ["Planner", "Pusher", "workers"]
 
 log = get_logger("push")
 
-_AT_ONCE = 50
+#: Pushes of one account that are handed over at once.
+_AT_ONCE = 20
 _SEND_S = 25.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 3600.0
 #: How long nothing goes to a provider that does not believe us.
@@ -88,7 +91,9 @@ def workers(house: House) -> list[Worker]:
 
 def is_pushing(house: House) -> bool:
     """Whether an account has credentials of a provider."""
-    return any(isinstance(one.connector, HostedConnector) and one.connector.pushes() for one in house.accounts.all())
+    return any(
+        ask(one, "pushes", lambda connector: connector.pushes(), otherwise=False) for one in house.accounts.all()
+    )
 
 
 class Pusher(Worker):
@@ -99,22 +104,38 @@ class Pusher(Worker):
         self._house, self._me = house, new_id()
         #: (account, provider) → until when nothing is sent.
         self._stopped: dict[tuple[str, str], int] = {}
+        #: Account → pushes that are being handed over.
+        self._under_way: Counter[str] = Counter()
         self._swept = 0
 
     async def step(self) -> int | None:
-        """Take what is due while there is room, and say when the next is."""
-        if self.busy >= _AT_ONCE or not is_pushing(self._house):
+        """Take what is due of every account with room, and say when the next is."""
+        if not is_pushing(self._house):
             return None
         now = self.clock.now_ms()
         await self._sweep(now)
         async with self._house.store.read() as connection:
-            due: int | None = (await connection.execute(push_jobs.NEXT_DUE)).scalar()
-        if due is None or due > now:
-            return due
-        claims, due = await self._house.store.writer.write(lambda tx: push_jobs.claim(tx, self._me, now))
-        for taken in claims:
-            self.spawn(self._hand_over(taken))
-        return due
+            found = await connection.execute(push_jobs.NEXT_DUE)
+            waiting = {row.account_id: row.due_at for row in found}
+        rooms = {account: self._room(account) for account, due in waiting.items() if due <= now and self._room(account)}
+        if rooms:
+            write = self._house.store.writer.write
+            claims, waiting = await write(lambda tx: push_jobs.claim(tx, self._me, now, rooms))
+            for taken in claims:
+                self._under_way[taken.account_id] += 1
+                self.spawn(self._work(taken))
+        # An account without room wakes us when one of its pushes ends.
+        return min((due for account, due in waiting.items() if self._room(account)), default=None)
+
+    def _room(self, account_id: str) -> int:
+        """Return how many pushes of an account may begin now: one that hangs holds up nobody else's."""
+        return _AT_ONCE - self._under_way[account_id]
+
+    async def _work(self, taken: Claim) -> None:
+        try:
+            await self._hand_over(taken)
+        finally:
+            self._under_way[taken.account_id] -= 1
 
     async def _sweep(self, now: int) -> None:
         """Once a day, forget devices that nobody uses any more."""
@@ -126,11 +147,9 @@ class Pusher(Worker):
 
     async def _hand_over(self, taken: Claim) -> None:
         """Send one push and write down what became of it."""
-        account = self._house.accounts.get(taken.account_id)
-        connector = None if account is None else account.connector
-        sender = connector.push_sender(taken.provider) if isinstance(connector, HostedConnector) else None
-        write = self._house.store.writer.write
-        if account is None or not isinstance(connector, HostedConnector) or sender is None:
+        account, write = self._house.accounts.get(taken.account_id), self._house.store.writer.write
+        sender = None if account is None else _sender_of(account, taken)
+        if account is None or sender is None:
             await write(lambda tx: push_jobs.finish(tx, taken))
             return
         place, now = (taken.account_id, taken.provider), self.clock.now_ms()
@@ -143,7 +162,7 @@ class Pusher(Worker):
             log.warning("push.token_unreadable", account_id=taken.account_id)
             await write(lambda tx: push_jobs.forget_device(tx, taken))
             return
-        notice = None if taken.kind == "read" else _notice(account, connector, taken)
+        notice = None if taken.kind == "read" else _notice(account, taken)
         answer, environment = await _insist(sender, target, _push(taken, notice))
         log.info("push.sent", account_id=taken.account_id, result=answer.result.value, code=answer.code)
         await self._settle(taken, answer, environment)
@@ -173,9 +192,25 @@ class Pusher(Worker):
                 await write(lambda tx: push_jobs.put_off(tx, taken, due_at))
 
 
-def _notice(account: Account, connector: HostedConnector, taken: Claim) -> Notice:
+class _Unable(PushSender):
+    """Stands for a provider when the connector fails to name it: its pushes wait."""
+
+    async def send_push(self, target: PushTarget, push: Push) -> PushAnswer:
+        return PushAnswer(PushResult.LATER, code="crashed")
+
+
+def _sender_of(account: Account, taken: Claim) -> PushSender | None:
+    """Return who pushes to a device; None if nobody does, or the account is not in use."""
+    if not isinstance(account.connector, HostedConnector):
+        return None
+    unable: PushSender | None = _Unable()
+    return ask(account, "push_sender", lambda connector: connector.push_sender(taken.provider), unable)
+
+
+def _notice(account: Account, taken: Claim) -> Notice:
     preview = "" if taken.content is None else preview_of(_content(taken.content), taken.author_kind or "agent").text
-    notice = connector.notice(taken.locale, preview)
+    plain = Notice("", "You have a new message")
+    notice = ask(account, "notice", lambda connector: connector.notice(taken.locale, preview), plain)
     return notice if notice.title else msgspec.structs.replace(notice, title=account.title)
 
 

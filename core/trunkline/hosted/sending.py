@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import select, update
 
 from trunkline.contract import Ignored
+from trunkline.errors import StoreUnavailable
 from trunkline.hosted.envelope import Envelope, dedupe_key, external_id, items_of
 from trunkline.hosted.visitors import family_of
 from trunkline.model import media_of, new_id
@@ -87,9 +88,16 @@ def take(tx: Transaction, sendings: list[Sending], intake: Intake) -> list[Taken
 
 
 def _store(tx: Transaction, new: Sequence[Sending], intake: Intake) -> list[Taken]:
+    """Store what is new.
+
+    Raises:
+        StoreUnavailable: another process stored a copy since we looked. Nothing of ours may stay then, not even a key;
+            the writer asks again, and then the copy is seen.
+    """
     if not new:
         return []
-    intake.apply(tx, [sending.arrival for sending in new])
+    if any(outcome.duplicates for outcome in intake.apply(tx, [sending.arrival for sending in new])):
+        raise StoreUnavailable("Another process took a copy at the same time.", code="taken_elsewhere", after_s=1)
     for sending in new:
         _sign(tx, sending)
     return [

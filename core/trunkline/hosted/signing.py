@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cursor", "Signer"]
 
-_CURSOR = re.compile(r"e([0-9]{1,9})\.([0-9]{1,18})\.([A-Za-z0-9_-]{22})", re.ASCII)
+_CURSOR = re.compile(r"e([0-9]{1,9})\.([0-9]{1,18})\.([0-9]{1,15})\.([A-Za-z0-9_-]{22})", re.ASCII)
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -22,6 +22,8 @@ class Cursor(msgspec.Struct, frozen=True):
 
     epoch: int
     seq: int
+    #: When it was given, ms since the epoch: what stands at `seq` is not younger, unless the log was put back.
+    at: int
 
 
 class Signer:
@@ -41,16 +43,17 @@ class Signer:
 
     def cursor(self, visitor_id: str, cursor: Cursor) -> str:
         """Return a cursor as the client keeps it."""
-        signature = self.sign("cursor", visitor_id, cursor.epoch, cursor.seq)
-        return f"e{cursor.epoch}.{cursor.seq}.{signature}"
+        signature = self.sign("cursor", visitor_id, cursor.epoch, cursor.seq, cursor.at)
+        return f"e{cursor.epoch}.{cursor.seq}.{cursor.at}.{signature}"
 
     def read_cursor(self, visitor_id: str, text: str) -> Cursor | None:
         """Return a cursor of this visitor, None if it is none of theirs."""
         found = _CURSOR.fullmatch(text)
         if found is None:
             return None
-        cursor = Cursor(int(found[1]), int(found[2]))
-        return cursor if self.verify(found[3], "cursor", visitor_id, cursor.epoch, cursor.seq) else None
+        cursor = Cursor(int(found[1]), int(found[2]), int(found[3]))
+        is_ours = self.verify(found[4], "cursor", visitor_id, cursor.epoch, cursor.seq, cursor.at)
+        return cursor if is_ours else None
 
 
 def _digest(key: bytes, words: tuple[object, ...]) -> str:

@@ -166,12 +166,12 @@ class Sockets:
             check_client(inbox, client)
         except ClientRefused as refused:
             raise _Ended(_HELLO_CODES.get(refused.code, TOKEN_OVER), refused.code) from None
-        return self._welcome(request, hello, (inbox, holder, client))
+        return await self._welcome(request, hello, (inbox, holder, client))
 
-    def _welcome(self, request: web.Request, hello: dict[str, Any], who: tuple[Inbox, Holder, Client]) -> Socket:
+    async def _welcome(self, request: web.Request, hello: dict[str, Any], who: tuple[Inbox, Holder, Client]) -> Socket:
         front, (inbox, holder, client) = self._front, who
         asked = hello.get("cursor")
-        start = front.place(holder, asked) if isinstance(asked, str) else front.house.feed.last_seq
+        start = await front.resume(holder, asked) if isinstance(asked, str) else front.house.feed.last_seq
         begin = front.house.feed.last_seq if start is None else start
         socket = Socket(front, inbox, holder, client, front.hub.open(holder, begin))
         socket.address = front.address_of(request)

@@ -70,7 +70,7 @@ async def say(speaker: Speaker, thread_name: str, body: models.MessageBody) -> A
     Raises:
         ClientRefused: see the table of calls.
     """
-    speaker.front.limiter.take("messages", speaker.holder.visitor_id)
+    speaker.front.limiter.take("messages", speaker.holder.visitor_id, own=speaker.inbox.limit("messages"))
     house = speaker.front.house
     async with house.store.read() as connection:
         await _live(connection, speaker.holder, thread_name)
@@ -230,7 +230,7 @@ def _lookalike(speaker: Speaker, sending: Sending) -> dict[str, Any]:
 async def postback(call: Call) -> Answered:
     """Take the press of a button."""
     speaker, body = _speaker(call), call.body
-    speaker.front.limiter.take("messages", speaker.holder.visitor_id)
+    speaker.front.limiter.take("messages", speaker.holder.visitor_id, own=speaker.inbox.limit("messages"))
     async with speaker.front.house.store.read() as connection:
         await thread_of(connection, speaker.holder, call.path("thread_id"))
         row = await _message(connection, speaker.holder, body.message_id)

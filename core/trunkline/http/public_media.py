@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from aiohttp import hdrs, web
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
+
     from trunkline.service.media import MediaStore, StoredFile
 
-__all__ = ["add_public_media", "file_response"]
+__all__ = ["add_public_media", "file_response", "files_alone"]
 
 #: Whatever a file holds, it may load, run and embed nothing.
 _POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+#: Where files are: those of visitors, and those that platforms fetch.
+_OF_FILES = ("/client/v1/files/", "/media/")
 _ASCII_NAME = str.maketrans({'"': "_", "\\": "_", "%": "_"})
 
 
@@ -30,6 +34,19 @@ def add_public_media(application: web.Application, media: MediaStore) -> None:
         return response
 
     application.router.add_get("/media/{token:[A-Za-z0-9_-]{22,64}}/{name:[^/]{1,200}}", serve)
+
+
+def files_alone(files_url: str) -> Middleware:
+    """Return what lets a host serve files and nothing else: what somebody sent in has no neighbours there."""
+    host = urlsplit(files_url).netloc
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.host == host and not request.path.startswith(_OF_FILES):
+            raise web.HTTPNotFound
+        return await handler(request)
+
+    return guard
 
 
 def file_response(stored: StoredFile) -> web.FileResponse:

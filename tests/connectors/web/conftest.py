@@ -32,7 +32,7 @@ class House:
     """What the pages are given."""
 
     def __init__(self, *connectors: HostedConnector) -> None:
-        self.public_url = DESK
+        self.public_url, self.files_url = DESK, ""
         self._connectors = {one.public_key: one for one in connectors}
 
     def find(self, public_key: str) -> HostedConnector | None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tests.connectors.web.conftest import KEY, widget
 from tests.house import ROOT
-from trunkline.hosted import IdentityMode
+from trunkline.hosted import IdentityMode, Limit
 from trunkline_web.config import WORDS, Config
 
 SECRET = "identity-secret-for-tests-000001"
@@ -103,6 +103,13 @@ def test_secrets_stand_in_no_repr_and_no_complaint() -> None:
     with pytest.raises(ValidationError) as raised:
         Config.model_validate({"identity_secret": "only-a-few-bytes"})
     assert "openssl rand" in str(raised.value)
+
+
+def test_limits_of_an_account_are_its_own_only_where_it_says_so() -> None:
+    assert widget().own_limits() == {}
+    limits = widget(messages_per_minute=30, visitors_per_hour=200).own_limits()
+    assert limits == {"messages": Limit(1800, 15), "tokens.ip": Limit(200, 50)}
+    assert widget(messages_per_minute=1).own_limits()["messages"].burst == 1
 
 
 def test_every_word_of_the_widget_may_be_replaced() -> None:

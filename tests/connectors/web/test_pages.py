@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sys
@@ -11,6 +12,7 @@ import pytest
 from pytest_asyncio import fixture
 
 from tests.connectors.web.conftest import DESK, KEY, House, Pages, served, widget
+from trunkline_web.pages import BUILD
 
 SITES = ("https://shop.example", "https://*.shop.example")
 PAYLOADS = (
@@ -62,6 +64,16 @@ async def test_the_frame_loads_what_is_ours_and_runs_nothing_inline(open_pages: 
     assert not re.findall(r"<script(?![^>]*\bsrc=)|<style|\son\w+=", html)
 
 
+async def test_the_frame_shows_files_from_where_they_are_served_alone() -> None:
+    house = House(widget(key=KEY))
+    house.files_url = "https://files.example.test"
+    async for client in served(house):
+        policy = await policy_of(client)
+        assert policy["img-src"] == ["'self'", "data:", "blob:", house.files_url]
+        assert policy["media-src"] == ["'self'", "blob:", house.files_url]
+        assert house.files_url not in str({**policy, "img-src": [], "media-src": []})
+
+
 async def test_what_the_frame_names_is_there_for_ever_and_is_not_guessed(open_pages: Pages) -> None:
     html = await (await open_pages.get(f"/widget/frame/{KEY}")).text()
     names = re.findall(r'"\.\./(assets/[^"]+)"', html)
@@ -97,6 +109,43 @@ async def test_who_has_the_loader_is_told_so(open_pages: Pages) -> None:
     assert (again.status, await again.read()) == (304, b"")
     plain = await open_pages.get("/widget/loader.js")
     assert plain.headers["ETag"] != first.headers["ETag"]
+
+
+async def on_the_wire(client: Pages, path: str) -> bytes:
+    """Return the bytes of an answer as they travel to a browser."""
+    headers = {"Accept-Encoding": "gzip, deflate, br, zstd"}
+    answer = await client.get(f"/widget/{path}", headers=headers, auto_decompress=False)
+    assert (answer.status, answer.headers["Content-Encoding"], answer.headers["Vary"]) == (
+        200,
+        "gzip",
+        "Accept-Encoding",
+    )
+    return await answer.read()
+
+
+async def test_a_first_open_is_25_kilobytes_at_most_as_it_travels(open_pages: Pages) -> None:
+    """Loader, frame, program, styles, and the largest of the languages: packed by us, whatever stands before us."""
+    frame = await on_the_wire(open_pages, f"frame/{KEY}")
+    names = re.findall(r'"\.\./(assets/[^"]+)"', gzip.decompress(frame).decode())
+    first = [await on_the_wire(open_pages, name) for name in names]
+    later = {f"assets/{file.name}" for file in (BUILD / "assets").iterdir()} - set(names)
+    words = [len(await on_the_wire(open_pages, name)) for name in later]
+    assert len(first) == 2
+    assert len(words) == 4
+    loader = await on_the_wire(open_pages, f"loader.js?key={KEY}")
+    assert len(loader) < 5 * 1024
+    assert len(loader) + len(frame) + sum(map(len, first)) + max(words) <= 25 * 1024
+
+
+@pytest.mark.parametrize("takes", ["identity", "br", "gzip;q=0", "gzip; q=0.0, br", "xgzip", ""])
+async def test_who_unpacks_nothing_is_sent_it_unpacked(open_pages: Pages, takes: str) -> None:
+    headers = {"Accept-Encoding": takes}
+    answer = await open_pages.get(f"/widget/loader.js?key={KEY}", headers=headers, auto_decompress=False)
+    assert "Content-Encoding" not in answer.headers
+    packed = await open_pages.get(f"/widget/loader.js?key={KEY}", headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert await answer.text() == await packed.text()
+    assert answer.headers["ETag"] == packed.headers["ETag"]
 
 
 async def test_there_is_no_frame_and_no_loader_for_a_key_that_nobody_has(open_pages: Pages) -> None:

@@ -60,7 +60,7 @@ def test_the_channel_is_told_by_the_form_of_the_client() -> None:
 def test_the_capabilities_are_those_of_the_channel() -> None:
     text = WEB.rule(ContentKind.TEXT).text
     assert text is not None
-    assert text.max == 10_000
+    assert text.max == 20_000, "As much as an agent may write at once."
     assert WEB.windows == ()
     assert (WEB.receipts.delivered, WEB.receipts.read) == (True, True)
     assert WEB.receiving.transport is Transport.HOSTED

@@ -1,4 +1,4 @@
 /** The one place that reads the time. */
 export const now = (): number => Date.now()
 
-export const isoNow = (): string => new Date(now()).toISOString()
+export const iso = (at = now()): string => new Date(at).toISOString()

@@ -15,6 +15,13 @@ export interface View {
   at: string
 }
 
+/** What is not told yet: pages, and where the visitor came from to the first of them. */
+export interface Seen {
+  views: View[]
+  referrer?: string
+  utm?: Record<string, string>
+}
+
 /** How the page wants it to look; absent is what the settings say. */
 export interface Look {
   accent?: string
@@ -32,9 +39,7 @@ export interface Hello {
   open: boolean
   /** What the frame gave the page to keep. */
   kept: Record<string, string>
-  views: View[]
-  referrer: string
-  utm: Record<string, string>
+  seen: Seen
 }
 
 export type ToFrame =
@@ -53,6 +58,8 @@ export type ToLoader =
   /** This token is dead: give another, if another tab left one. */
   | { t: 'renew'; dead: string }
   | { t: 'close' }
+  /** The pages that were seen are told. */
+  | { t: 'visited' }
   /** Keep this over a reload: the frame has no storage of its own. */
   | { t: 'keep'; name: string; text: string }
   | { t: 'unread'; count: number }

@@ -55,7 +55,7 @@ test('pages of a single-page app are noted, each once, and after stop no more', 
   vi.useFakeTimers()
   const before = history.pushState
   const told: (string | undefined)[] = []
-  const visits = new Visits((view) => told.push(view.url))
+  const visits = new Visits('wk_test', (view) => told.push(view.url))
   visits.watch()
   for (const path of ['/one', '/one#part', '/two']) {
     history.pushState(null, '', path)
@@ -70,11 +70,48 @@ test('pages of a single-page app are noted, each once, and after stop no more', 
   vi.useRealTimers()
 })
 
+/** What a page of the shop has for the frame, having loaded anew. */
+function load(path: string): Visits {
+  const visits = new Visits('wk_test', () => undefined)
+  history.replaceState(null, '', path)
+  visits.watch()
+  visits.stop()
+  return visits
+}
+
+const paths = (visits: Visits): string[] => visits.seen.views.map(({ url }) => new URL(url ?? '').pathname)
+
+test('pages from before a load wait for the conversation, with where the first was come to from', () => {
+  vi.spyOn(document, 'referrer', 'get').mockReturnValue('https://search.example/?q=bicycle&email=a@b')
+  load('/landing?utm_source=letter')
+  load('/bicycles')
+  vi.spyOn(document, 'referrer', 'get').mockReturnValue(location.href)
+  load('/bicycles')
+  const visits = load('/bicycles/red')
+  expect(paths(visits)).toEqual(['/landing', '/bicycles', '/bicycles/red'])
+  expect(visits.seen).toMatchObject({ referrer: 'https://search.example/?q=bicycle', utm: { source: 'letter' } })
+  visits.forget()
+  expect(paths(load('/repairs'))).toEqual(['/repairs'])
+})
+
+test('no more than twenty pages wait, and what is no list of pages is none', () => {
+  for (let page = 0; page < 25; page++) load(`/${String(page)}`)
+  expect(paths(load('/end'))).toEqual([...Array(19).keys()].map((page) => `/${String(page + 6)}`).concat('/end'))
+  for (const odd of ['{', '7', 'null', '"x"', '{"views":7}', '']) {
+    sessionStorage.setItem('occ_wk_test_seen', odd)
+    expect(paths(load('/anew'))).toEqual(['/anew'])
+  }
+  vi.spyOn(Storage.prototype, 'getItem').mockImplementation(refuse)
+  vi.spyOn(Storage.prototype, 'setItem').mockImplementation(refuse)
+  expect(paths(load('/without'))).toEqual(['/without'])
+})
+
 test('who asks not to be tracked is not', () => {
   Object.defineProperty(navigator, 'doNotTrack', { value: '1', configurable: true })
   const tell = vi.fn()
-  new Visits(tell).watch()
+  new Visits('wk_test', tell).watch()
   expect(tell).not.toHaveBeenCalled()
+  expect(sessionStorage).toHaveLength(0)
   Reflect.deleteProperty(navigator, 'doNotTrack')
 })
 

@@ -1,6 +1,6 @@
 /** The conversation as the screen sees it: starts, listens, speaks; every change ends with `changed`. */
-import { now } from '../clock'
-import type { Hello, Look, ToFrame, ToLoader, View } from '../port'
+import { iso, now } from '../clock'
+import type { Hello, Look, Seen, ToFrame, ToLoader } from '../port'
 import { Api, ApiError } from './api'
 import { Kept } from './kept'
 import { Live } from './live'
@@ -41,9 +41,9 @@ export class Chat {
   #owner = ''
   #booting: Promise<void> | null = null
   #identity: unknown = null
-  #views: View[]
-  /** Where they came from: told with the first pages. */
-  #origin: { referrer?: string; utm?: Record<string, string> }
+  #seen: Seen
+  /** How far this clock is behind the server's, in ms. */
+  #lag = 0
   #typed = 0
   #quiet: ReturnType<typeof setTimeout> | undefined
   #told = -1
@@ -60,8 +60,7 @@ export class Chat {
     this.api.form = hello.form
     this.look = hello.look
     this.dir = hello.dir
-    this.#views = hello.views
-    this.#origin = { ...(hello.referrer && { referrer: hello.referrer }), ...(Object.keys(hello.utm).length && { utm: hello.utm }) }
+    this.#seen = hello.seen
     this.isOpen = hello.open
     const aside = { known: hello.kept, keep: (name: string, text: string) => tell({ t: 'keep', name, text }) }
     this.draft = new Kept(key, 'draft', aside)
@@ -127,6 +126,7 @@ export class Chat {
     const config = await this.api.call<Config>('GET', `config?locale=${encodeURIComponent(this.api.locale)}`)
     this.words = await load(config.locale, config.texts)
     this.config = config
+    this.#lag = Date.parse(config.server_time) - now()
     this.tell({ t: 'look', accent: config.theme.accent ?? '', mode: config.theme.mode ?? '' })
     this.changed()
   }
@@ -271,7 +271,7 @@ export class Chat {
         this.live.send({ t: 'visible', visible: !document.hidden, panel_open: word.open })
         return this.#noticed()
       case 'view':
-        this.#views.push(word.view)
+        this.#seen.views.push(word.view)
         return this.#visited()
       case 'look':
         this.look = word.look
@@ -331,6 +331,7 @@ export class Chat {
     await this.api.call('DELETE', 'tokens/current?force=true').catch(() => undefined)
     this.outbox.clear()
     this.draft.set('')
+    this.#seen = { views: [] }
     this.tell({ t: 'token', token: null })
     this.api.token = this.#identity = this.#booting = null
     this.#owner = ''
@@ -379,10 +380,12 @@ export class Chat {
 
   /** Tell which pages were seen, once there is a conversation. */
   #visited(): void {
-    const views = this.talk.messages.some(isMine) ? this.#views.splice(0) : []
-    if (!views.length) return
-    void this.api.call('POST', 'context', { views, ...this.#origin }).catch(() => undefined)
-    this.#origin = {}
+    if (!this.#seen.views.length || !this.talk.messages.some(isMine)) return
+    const seen = this.#seen
+    this.#seen = { views: [] }
+    this.tell({ t: 'visited' })
+    for (const view of seen.views) view.at = iso(Date.parse(view.at) + this.#lag)
+    void this.api.call('POST', 'context', seen).catch(() => undefined)
   }
 
   #fail(trouble: Trouble): void {

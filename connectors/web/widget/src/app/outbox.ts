@@ -3,7 +3,7 @@
  *
  * Without an answer it stays and is tried again; an answer that will not change stops it until the visitor says so.
  */
-import { isoNow } from '../clock'
+import { iso } from '../clock'
 import { ApiError, type Api } from './api'
 import type { Kept } from './kept'
 import type { Attachment, Message, Saying } from './wire'
@@ -55,7 +55,7 @@ export class Outbox {
   }
 
   add(saying: Omit<Saying, 'client_id'>, owner: string, file?: File, preview?: string): void {
-    const one: Waiting = { ...saying, client_id: crypto.randomUUID(), at: isoNow(), owner, state: 'pending' }
+    const one: Waiting = { ...saying, client_id: crypto.randomUUID(), at: iso(), owner, state: 'pending' }
     this.items.push(file ? { ...one, file, preview } : one)
     this.#changed()
     this.flush()

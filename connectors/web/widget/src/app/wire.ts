@@ -68,6 +68,7 @@ export interface Page {
 }
 
 export interface Config {
+  server_time: string
   inbox: { name?: string }
   features: Record<string, boolean>
   limits: { text: number; upload_bytes: number; upload_types: string[] }

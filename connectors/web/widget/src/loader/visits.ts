@@ -1,6 +1,11 @@
-/** Which pages the visitor saw: told to the frame, sent only when there is a conversation. */
-import { isoNow } from '../clock'
-import type { View } from '../port'
+/**
+ * Which pages the visitor saw: told to the frame, sent only when there is a conversation.
+ *
+ * What waits is kept for this tab, so that whoever writes on the fifth page is still known to have come by the first.
+ */
+import { iso } from '../clock'
+import type { Seen, View } from '../port'
+import { attempt } from './keeping'
 
 const SECRET = /token|code|pass|secret|auth|session|sig|key|mail|phone/i
 const MOST = 20
@@ -28,16 +33,23 @@ export function campaign(): Record<string, string> {
 }
 
 export class Visits {
-  readonly seen: View[] = []
+  seen: Seen = { views: [] }
+  readonly #name: string
   #patched: (() => void)[] = []
 
-  constructor(readonly tell: (view: View) => void) {}
+  constructor(
+    key: string,
+    readonly tell: (view: View) => void,
+  ) {
+    this.#name = `occ_${key}_seen`
+  }
 
   /** Watch the page's address, also where it changes without a load; not where the visitor asked not to be tracked. */
   watch(): void {
     const { globalPrivacyControl, doNotTrack } = navigator as Navigator & { globalPrivacyControl?: boolean }
     if (globalPrivacyControl || doNotTrack === '1') return
-    let last = ''
+    this.seen = attempt(() => this.#kept()) ?? { views: [], referrer: cameFrom(), utm: campaign() }
+    let last = this.seen.views.at(-1)?.url
     const look = (): void => {
       const url = cleaned(location.href)
       if (url !== last) this.page(url)
@@ -62,13 +74,30 @@ export class Visits {
   }
 
   page(address: string): void {
-    this.note({ url: cleaned(address), title: document.title.slice(0, 256), at: isoNow() })
+    this.note({ url: cleaned(address), title: document.title.slice(0, 256), at: iso() })
   }
 
   note(view: View): void {
-    this.seen.push(view)
-    this.seen.splice(0, this.seen.length - MOST)
+    const { views } = this.seen
+    views.push(view)
+    views.splice(0, views.length - MOST)
+    this.#keep()
     this.tell(view)
+  }
+
+  /** What there was is told, or nobody's business any more. */
+  forget(): void {
+    this.seen = { views: [] }
+    this.#keep()
+  }
+
+  #kept(): Seen | null {
+    const kept = JSON.parse(sessionStorage.getItem(this.#name) ?? '') as Seen
+    return Array.isArray(kept.views) ? kept : null
+  }
+
+  #keep(): void {
+    attempt(() => sessionStorage.setItem(this.#name, JSON.stringify(this.seen)))
   }
 
   stop(): void {

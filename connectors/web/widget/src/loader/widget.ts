@@ -1,11 +1,11 @@
 /** The widget on the page: what the host calls, and the line to the frame. */
-import { isoNow } from '../clock'
+import { iso } from '../clock'
 import { isColour } from '../colour'
 import { VERSION, type Hello, type Look, type ToFrame, type ToLoader } from '../port'
 import { Keeping, attempt } from './keeping'
 import { Launcher, SHEET } from './launcher'
 import { first, type Settings } from './settings'
-import { Visits, cameFrom, campaign } from './visits'
+import { Visits } from './visits'
 
 type Listener = (detail: unknown) => void
 
@@ -62,14 +62,14 @@ export class Widget {
     setLocale: (locale) => this.#speak(String(locale)),
     setTheme: (look) => this.#theme(look as Look),
     trackPage: (url) => this.#visits?.page(String(url ?? location.href)),
-    trackEvent: (name) => this.#visits?.note({ screen: String(name).slice(0, 256), at: isoNow() }),
+    trackEvent: (name) => this.#visits?.note({ screen: String(name).slice(0, 256), at: iso() }),
   }
 
   async #start(): Promise<void> {
     if (this.#launcher) return
     if (!document.body) await new Promise((done) => this.#on(document, 'DOMContentLoaded', done))
     this.#launcher = new Launcher(() => void this.#show(!this.#open, true))
-    this.#visits = new Visits((view) => this.#send({ t: 'view', view }))
+    this.#visits = new Visits(this.#settings.key, (view) => this.#send({ t: 'view', view }))
     this.#paint()
     this.#launcher.mount()
     this.#visits.watch()
@@ -137,9 +137,7 @@ export class Widget {
       look: this.#look,
       open: this.#open,
       kept: this.#keeping.kept(),
-      views: this.#visits?.seen ?? [],
-      referrer: cameFrom(),
-      utm: campaign(),
+      seen: this.#visits?.seen ?? { views: [] },
     }
   }
 
@@ -158,10 +156,13 @@ export class Widget {
 
   #hear(word: ToLoader): void {
     switch (word.t) {
-      case 'token': return this.#keeping.write(word.token)
+      case 'token':
+        if (!word.token) this.#visits?.forget()
+        return this.#keeping.write(word.token)
       case 'keep': return void this.#keeping.kept(word.name, word.text)
       case 'renew': return this.#renew(word.dead)
       case 'close': return void this.#show(false, true)
+      case 'visited': return this.#visits?.forget()
       case 'event': return this.#tell(word.name, word.detail)
       case 'unread': return this.#count(word.count)
       case 'result': return this.#answered(word.id, word.value, word.error)
