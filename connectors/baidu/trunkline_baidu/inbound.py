@@ -36,7 +36,7 @@ def items_of(body: bytes, *, app_id: str) -> list[contract.Item]:
 
 def _from_json(body: bytes) -> Packet:
     try:
-        packet = msgspec.json.decode(body)
+        packet = contract.read_json(body)
     except (ValueError, RecursionError) as error:
         raise BodyUnreadable(f"This body is no packet of Baidu: {type(error).__name__}.") from error
     if not isinstance(packet, dict):

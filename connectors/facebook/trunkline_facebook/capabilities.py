@@ -19,7 +19,9 @@ _TEXT = ContentRule(level=Level.FALLBACK, becomes=Kind.TEXT, note="It is sent as
 _NO_CAPTION = "A caption is not carried: write it as a message of its own."
 #: A card; a carousel may have up to ten of them.
 _CARD = contract.CardLimit(title_max=80, text_max=80, buttons_max=3, button_title_max=20, button_data_max=1000)
-_QUICK = contract.QuickReplyLimit(max=13, title_max=20, data_max=1000, kinds=frozenset({"text", "phone", "email"}))
+_QUICK = contract.QuickReplyLimit(
+    max=13, title_max=20, data_max=1000, kinds=frozenset({"text", "phone", "email"}), under=frozenset(Kind)
+)
 _OPENERS = (Act.MESSAGE, Act.CLICK, Act.REACT, Act.REFERRAL)
 _EXTRAS = (
     Extra.TYPING, Extra.MARK_READ, Extra.REACTIONS_IN, Extra.EDITS_IN, Extra.QUOTES_IN, Extra.QUOTE, Extra.PROFILE,

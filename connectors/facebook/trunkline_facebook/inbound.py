@@ -6,7 +6,6 @@ Source: https://developers.facebook.com/docs/messenger-platform/reference/webhoo
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
@@ -90,12 +89,7 @@ def items_of(body: bytes, ours: Ours) -> list[Item]:
 
 def _decoded(body: bytes) -> Json:
     try:
-        try:
-            payload = msgspec.json.decode(body)
-        except msgspec.DecodeError:
-            # Half of an emoji in one text (the platform cuts by escapes) shall not cost the whole body.
-            text = json.dumps(json.loads(body), ensure_ascii=False)
-            payload = msgspec.json.decode(text.encode(errors="replace"))
+        payload = contract.read_json(body)
     except (ValueError, RecursionError) as error:
         raise BodyUnreadable(f"This body is no webhook: {type(error).__name__}") from error
     if not isinstance(payload, dict):

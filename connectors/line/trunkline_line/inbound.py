@@ -67,7 +67,7 @@ _DECODER = msgspec.json.Decoder(_Body)
 def items_of(body: bytes, *, destination: str | None = None, groups: bool = True) -> list[contract.Item]:
     """Return one item per event. BodyUnreadable when there is no list of events."""
     try:
-        payload = _DECODER.decode(body)
+        payload: _Body = contract.read_json(body, _DECODER)
     except (ValueError, RecursionError) as error:
         raise BodyUnreadable(f"This body is no LINE webhook: {type(error).__name__}") from error
     if destination and payload.destination != destination:

@@ -12,6 +12,8 @@ from trunkline.model import Level
 __all__ = ["APP", "GROUP_SINCE", "MAX_BYTES", "MAX_TEXT"]
 
 MAX_TEXT = 10_000
+#: As much as an agent may write at once: what is one answer is shown as one.
+MAX_ANSWER = 20_000
 MAX_BYTES = 20 * 1024 * 1024
 #: The first version of a client that asks for the submission mode of its skill group.
 GROUP_SINCE = "3.0.3"
@@ -37,7 +39,7 @@ _FILES = {
 APP = contract.Capabilities(
     receives={Kind.TEXT: _SAID, Kind.CHOICE: _FULL, Kind.LOCATION: _FULL, **_FILES},
     sends={
-        Kind.TEXT: _SAID,
+        Kind.TEXT: ContentRule(level=Level.FULL, text=contract.TextLimit(max=MAX_ANSWER)),
         **_FILES,
         Kind.LOCATION: _FULL,
         Kind.CARD: ContentRule(level=Level.FULL, card=_CARD),
@@ -54,7 +56,7 @@ APP = contract.Capabilities(
     receipts=contract.Receipts(delivered=True, read=True, watermark=True),
     sending=contract.Sending(idempotency=contract.Idempotency.KEY),
     receiving=contract.Receiving(transport=contract.Transport.HOSTED, dedupe_source="client_id"),
-    quick_replies=contract.QuickReplyLimit(max=13, title_max=40, data_max=300),
+    quick_replies=contract.QuickReplyLimit(max=13, title_max=40, data_max=300, under=frozenset(Kind)),
     extras=frozenset({
         Extra.TYPING, Extra.MARK_READ, Extra.RECALL, Extra.QUOTE, Extra.PROFILE, Extra.SENDER_NAME,
     }),

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
-import msgspec
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from trunkline.contract import Unknown
+from trunkline.contract import Unknown, read_json
 from trunkline.errors import BodyUnreadable
 from trunkline.model import Address, Audio, Choice, Content, Image, Link, Location, Media, MediaSource, Text, Video
 
@@ -35,7 +34,7 @@ def read(body: bytes) -> Packet:
         BodyUnreadable: it is neither, or not a packet.
     """
     try:
-        packet = _from_xml(body) if body.lstrip()[:1] == b"<" else msgspec.json.decode(body)
+        packet = _from_xml(body) if body.lstrip()[:1] == b"<" else read_json(body)
     except (ParseError, DefusedXmlException, ValueError, RecursionError) as error:
         raise BodyUnreadable(f"This body is neither XML nor JSON of WeChat: {type(error).__name__}") from error
     if not isinstance(packet, dict):

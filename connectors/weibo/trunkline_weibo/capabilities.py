@@ -11,6 +11,7 @@ from trunkline.model import Level
 TEXT_MAX = 299
 TWO_DAYS_S = 48 * 3600
 
+_TEXT = contract.TextLimit(max=TEXT_MAX)
 _FULL = ContentRule(level=Level.FULL)
 _AS_TEXT = ContentRule(level=Level.FALLBACK, becomes=Kind.TEXT, note="Weibo has no buttons for us: it is text.")
 _AS_LINK = ContentRule(
@@ -20,9 +21,14 @@ WEIBO = contract.Capabilities(
     submissions=contract.Submissions(serial=8),
     receives=dict.fromkeys((Kind.TEXT, Kind.IMAGE, Kind.AUDIO, Kind.LOCATION), _FULL),
     sends={
-        Kind.TEXT: ContentRule(level=Level.FULL, text=contract.TextLimit(max=TEXT_MAX)),
+        Kind.TEXT: ContentRule(level=Level.FULL, text=_TEXT),
         Kind.LOCATION: ContentRule(level=Level.PARTIAL, note="Weibo shows the place without its name."),
-        Kind.LINK: _FULL,
+        Kind.LINK: ContentRule(
+            level=Level.PARTIAL,
+            text=_TEXT,
+            url_max=TEXT_MAX,
+            note="An article shows 64 characters of a title and 120 of a text; without a picture a link is text.",
+        ),
         **dict.fromkeys((Kind.CARD, Kind.CAROUSEL, Kind.CONTACTS), _AS_TEXT),
         **dict.fromkeys((Kind.IMAGE, Kind.VIDEO, Kind.AUDIO, Kind.FILE), _AS_LINK),
     },

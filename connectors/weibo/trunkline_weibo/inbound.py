@@ -52,7 +52,7 @@ def items_of(body: bytes, *, uid: str) -> list[contract.Item]:
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         raise BodyUnreadable(_XML)
     try:
-        packet = msgspec.json.decode(body)
+        packet = contract.read_json(body)
     except (ValueError, RecursionError) as error:
         raise BodyUnreadable(f"This body is no packet of Weibo: {type(error).__name__}.") from error
     if not isinstance(packet, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trunkline import contract
 from trunkline.contract import ContentRule, Extra
 from trunkline.model import ContentKind as Kind
-from trunkline.model import Level
+from trunkline.model import Cost, Level
 
 _FULL = ContentRule(level=Level.FULL)
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -18,8 +18,7 @@ _RECEIVED = (
     Kind.TEXT, Kind.IMAGE, Kind.VIDEO, Kind.AUDIO, Kind.FILE, Kind.LOCATION, Kind.STICKER, Kind.CHOICE, Kind.CONTACTS,
 )  # fmt: skip
 _SOUNDS = ("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg")
-
-
+_TEXT = contract.TextLimit(max=4096)
 _CARD = contract.CardLimit(title_max=60, text_max=960, buttons_max=10, button_title_max=20, button_data_max=200)
 
 
@@ -30,7 +29,7 @@ def _media(*mimes: str, kb: int) -> ContentRule:
 WHATSAPP = contract.Capabilities(
     receives=dict.fromkeys(_RECEIVED, _FULL),
     sends={
-        Kind.TEXT: ContentRule(level=Level.FULL, text=contract.TextLimit(max=4096)),
+        Kind.TEXT: ContentRule(level=Level.FULL, text=_TEXT),
         Kind.IMAGE: _media("image/jpeg", "image/png", kb=5000),
         Kind.VIDEO: _media("video/mp4", "video/3gpp", kb=16_000),
         Kind.AUDIO: _media(*_SOUNDS, kb=16_000),
@@ -46,7 +45,10 @@ WHATSAPP = contract.Capabilities(
                  "beside them are written into the text.",
         ),
         Kind.CAROUSEL: ContentRule(level=Level.FALLBACK, becomes=Kind.TEXT, note="Only templates have cards in a row."),
-        **dict.fromkeys((Kind.LOCATION, Kind.LINK, Kind.CONTACTS, Kind.TEMPLATE), _FULL),
+        Kind.LINK: ContentRule(level=Level.FULL, text=_TEXT),
+        **dict.fromkeys((Kind.LOCATION, Kind.CONTACTS), _FULL),
+        # By category and country; what answers within the window may be free.
+        Kind.TEMPLATE: ContentRule(level=Level.FULL, cost=Cost.PAID),
     },
     # The free entry point (72 h after our first answer to somebody who came by an advertisement) is no window: it
     # changes the price only, and never the right to write.
@@ -67,6 +69,9 @@ WHATSAPP = contract.Capabilities(
         redelivers=True, answer_within_s=5, dedupe_source="messages[].id; statuses[].id and status",
         proof_header="x-hub-signature-256", max_body=3 * 1024 * 1024,
     ),
-    quick_replies=contract.QuickReplyLimit(max=10, title_max=24, data_max=200, kinds=frozenset({"text", "location"})),
+    quick_replies=contract.QuickReplyLimit(
+        max=10, title_max=24, data_max=200, kinds=frozenset({"text", "location"}),
+        under=frozenset({Kind.TEXT, Kind.LINK}), distinct=True,
+    ),
     extras=frozenset(Extra) - {Extra.RECALL, Extra.PROFILE, Extra.SENDER_NAME},
 )  # fmt: skip

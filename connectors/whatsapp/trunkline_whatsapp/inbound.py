@@ -75,7 +75,7 @@ def items_of(body: bytes, *, number: str | None = None, waba: str | None = None)
     BodyUnreadable when there is no list of entries.
     """
     try:
-        payload = _DECODER.decode(body)
+        payload: _Body = contract.read_json(body, _DECODER)
     except (ValueError, RecursionError) as error:
         raise BodyUnreadable(f"This body is no WhatsApp webhook: {type(error).__name__}") from error
     if payload.object != "whatsapp_business_account":

@@ -64,7 +64,8 @@ def _payload(part: Content, choices: Sequence[QuickReply], file: Json | None, li
     if choices and isinstance(part, Text | Link):
         return _asked(_words(part), choices, None, list_button)
     if choices:
-        return _asked_beside(part, choices, file, list_button)
+        words = f"WhatsApp has quick replies under texts, not under a {content_kind(part)}."
+        raise Undeliverable(words, code="quick_replies_not_carried")
     render = _KINDS.get(type(part))
     if render is None:
         raise Undeliverable(f"WhatsApp cannot carry this {content_kind(part)}.", code="not_carried")
@@ -176,25 +177,6 @@ def _listed(text: str, choices: Sequence[QuickReply]) -> str:
     if len(text) + len(written) > _ABOVE_LIST - 2:
         raise Undeliverable("The text is too long to write its quick replies under it.", code="text_too_long")
     return f"{text}\n\n{written}".strip()
-
-
-def _asked_beside(part: Content, choices: Sequence[QuickReply], file: Json | None, list_button: str) -> Json:
-    """Return a picture, film or file with buttons; more than three choices are written under it."""
-    if not isinstance(part, Image | Video | File):
-        words = f"WhatsApp has quick replies under texts, pictures, films and files, not under a {content_kind(part)}."
-        raise Undeliverable(words, code="quick_replies_not_carried")
-    plain = _captioned(part, file)
-    kind = plain["type"]
-    header = {"type": kind, kind: {name: value for name, value in plain[kind].items() if name != "caption"}}
-    text = part.caption or " · ".join(one.title for one in choices)
-    asked = _asked(text, choices, header, list_button)
-    if asked["type"] == "interactive":
-        return asked
-    written = _listed(part.caption or "", choices)
-    if len(written) > CAPTION:
-        raise Undeliverable("The caption is too long to write quick replies under it.", code="caption_too_long")
-    plain[kind]["caption"] = written
-    return plain
 
 
 def _interactive(kind: str, text: str, action: Json, header: Json | None) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.contract.answers import file_of, wait_s
+from trunkline.contract.bodies import read_json
 from trunkline.contract.capabilities import (
     Adjustment,
     Afterwards,
@@ -154,6 +155,7 @@ __all__ = [
     "in_characters",
     "is_one_of",
     "measure",
+    "read_json",
     "sorted_sha1",
     "split",
     "wait_s",

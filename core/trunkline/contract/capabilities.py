@@ -77,15 +77,22 @@ class CardLimit(Declaration, frozen=True):
     image: bool = True
     links: bool = True
     unit: TextUnit = TextUnit.CHARACTERS
+    #: How the data of buttons is counted, where it is not as the words are.
+    data_unit: TextUnit | None = None
 
 
 class ContentRule(Declaration, frozen=True):
     """How one kind of content is carried in one direction."""
 
     level: Level
+    #: Of a text; of all words of a link, which goes out as text where they are more.
     text: TextLimit | None = None
     media: tuple[MediaLimit, ...] = ()
     card: CardLimit | None = None
+    #: Bytes of the longest address that a link or a button may have; a longer one is refused, never cut.
+    url_max: int | None = None
+    #: What it costs at most, where that is not `Sending.cost`.
+    cost: Cost | None = None
     #: What `FALLBACK` turns it into.
     becomes: ContentKind | None = None
     #: Said to the agent where the level is not full, in English; catalogues translate by this text.
@@ -217,7 +224,14 @@ class QuickReplyLimit(Declaration, frozen=True):
     title_max: int
     title_unit: TextUnit = TextUnit.CHARACTERS
     data_max: int = 0
+    data_unit: TextUnit = TextUnit.CHARACTERS
     kinds: frozenset[str] = frozenset({"text"})
+    #: What they may stand under; under anything else they get a text of their own, which names them.
+    under: frozenset[ContentKind] = frozenset({ContentKind.TEXT})
+    #: Room of the text above them, where it is less than that of other texts: what is longer is split before it.
+    text: TextLimit | None = None
+    #: True where no two may have one title, or one data.
+    distinct: bool = False
 
 
 class Extra(StrEnum):

@@ -64,7 +64,8 @@ def _misfits_of_button(button: Button, limit: CardLimit, place: str, name: str) 
         words = f"This channel has no buttons that open a page; change {name}."
         yield ReplyRefused(words, code="card_without_links", field=f"{place}.url")
     if button.data and limit.button_data_max:
-        yield from _too_long(button.data, limit.button_data_max, limit.unit, f"data of {name}", f"{place}.data")
+        unit = limit.data_unit or limit.unit
+        yield from _too_long(button.data, limit.button_data_max, unit, f"data of {name}", f"{place}.data")
 
 
 def _too_long(text: str, most: int, unit: TextUnit, name: str, field: str) -> Iterator[ReplyRefused]:

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from trunkline.contract import Afterwards, Capabilities
-from trunkline.model import AuthorKind, Content, Cost, Level, Media, QuickReply
+from trunkline.model import AuthorKind, Content, Cost, Level, Media, QuickReply, content_kind
 from trunkline.service.drafts import Draft, contents_of, medium_of
 from trunkline.service.media import public_addresses
 from trunkline.service.planning import (
@@ -27,7 +27,7 @@ from trunkline.service.refusals import ReplyRefused
 from trunkline.service.rendering import Request
 from trunkline.service.replies import account_of, capabilities_of
 from trunkline.service.snapshots import ACTIVE
-from trunkline.service.windows import REFUSALS, Open, Verdict, judge
+from trunkline.service.windows import REFUSALS, Open, judge
 from trunkline.store import schema
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _requests(steps: Sequence[Step], capabilities: Capabilities, free: int) -> I
         if refusal is None:
             going = list(takewhile(lambda one: one.step.refusal is None, planned))
             count = count_together([one.load for one in going], batch_size(capabilities))
-        cost = None if refusal is not None else _cost(planned[0].step.verdict, capabilities, is_free=free > 0)
+        cost = None if refusal is not None else _cost(planned[0], capabilities, is_free=free > 0)
         free -= refusal is None
         yield _carried(planned[:count], cost, refusal)
         planned = planned[count:]
@@ -216,12 +216,14 @@ def _carried(together: Sequence[_Planned], cost: Cost | None, refusal: Objection
     )
 
 
-def _cost(verdict: Verdict, capabilities: Capabilities, *, is_free: bool) -> Cost:
+def _cost(one: _Planned, capabilities: Capabilities, *, is_free: bool) -> Cost:
     """After a window that may be passed at a price, it costs; else as declared, unless something makes it free."""
     if is_free:
         return Cost.FREE
+    verdict = one.step.verdict
     is_late = bool(capabilities.windows) and verdict.window is None and verdict.afterwards is Afterwards.COSTS
-    return Cost.PAID if is_late and capabilities.sending.cost is Cost.FREE else capabilities.sending.cost
+    declared = capabilities.rule(content_kind(one.request.parts[0])).cost or capabilities.sending.cost
+    return Cost.PAID if is_late and declared is Cost.FREE else declared
 
 
 def _window_left(steps: Sequence[Step], standing: Standing) -> WindowLeft | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.contract import Capabilities, ContentRule, MediaLimit, TextLimit, measure, split
+from trunkline.contract import Capabilities, ContentRule, MediaLimit, TextLimit, TextUnit, measure, split
 from trunkline.model import (
     Audio,
     Card,
@@ -33,9 +33,10 @@ from trunkline.model import (
     media_of,
 )
 from trunkline.service.cards import check_cards
+from trunkline.service.choices import make_room, with_choices
 from trunkline.service.refusals import ReplyRefused
 
-__all__ = ["Plan", "ReplyRefused", "Request", "plan_for"]
+__all__ = ["Plan", "ReplyRefused", "Request", "plan_for", "text_of"]
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -62,8 +63,9 @@ def plan_for(content: Content, quick_replies: Sequence[QuickReply], capabilities
         ReplyRefused: the channel cannot carry it in any form.
     """
     rendered, level, notes = _render(content, capabilities, depth=0)
-    rendered, choices, choice_level = _with_choices(rendered, quick_replies, capabilities)
+    rendered, choices, choice_level = with_choices(rendered, quick_replies, capabilities)
     parts = [part for item in rendered for part in _split(item, capabilities)]
+    parts = make_room(parts, capabilities.quick_replies) if choices else parts
     size = capabilities.sending.items_per_request
     groups = [tuple(parts[start : start + size]) for start in range(0, len(parts), size)]
     last = len(groups) - 1
@@ -87,6 +89,9 @@ def _render(
     notes = (rule.note,) if rule.note else ()
     if rule.level in {Level.FULL, Level.PARTIAL}:
         _check_media(content, rule)
+        _check_addresses(content, rule)
+        if isinstance(content, Link) and rule.text and measure(text_of(content), rule.text.unit) > rule.text.max:
+            return _in_texts(content), Level.FALLBACK, notes
         if rule.card is not None and isinstance(content, Card | Carousel):
             check_cards(content, rule.card)
         return [content], rule.level, notes
@@ -116,6 +121,26 @@ def _check_media(content: Content, rule: ContentRule) -> None:
             raise ReplyRefused(words, code="attachment_too_long", field="attachments")
 
 
+def _in_texts(link: Link) -> list[Content]:
+    """Return the words of a link, and its address apart, which must not be broken in two."""
+    words = _lines(link.title if link.title != link.url else None, link.text)
+    return [*([Text(text=words)] if words else ()), Text(text=link.url)]
+
+
+def _check_addresses(content: Content, rule: ContentRule) -> None:
+    """Refuse an address that is longer than the platform takes."""
+    for number, url in enumerate(_addresses_of(content)):
+        if rule.url_max is not None and measure(url, TextUnit.UTF8) > rule.url_max:
+            words = f"Address {number + 1} has {len(url.encode())} bytes; this channel takes at most {rule.url_max}."
+            raise ReplyRefused(words, code="link_too_long", field="content")
+
+
+def _addresses_of(content: Content) -> list[str]:
+    cards = content.cards if isinstance(content, Carousel) else [content] if isinstance(content, Card) else []
+    buttons = [button.url for card in cards for button in card.buttons if button.url]
+    return [content.url] if isinstance(content, Link) else buttons
+
+
 def _limit_for(medium: Media, rule: ContentRule) -> MediaLimit | None:
     mime = medium.mime or ""
     return next((row for row in rule.media if any(fnmatch(mime, pattern) for pattern in row.mimes)), None)
@@ -123,7 +148,7 @@ def _limit_for(medium: Media, rule: ContentRule) -> MediaLimit | None:
 
 def _fallback(content: Content, becomes: ContentKind) -> Sequence[Content]:
     if becomes is ContentKind.TEXT:
-        return [Text(text=_as_text(content))]
+        return [Text(text=text_of(content))]
     if becomes is ContentKind.LINK:
         return [_as_link(content)]
     if becomes is ContentKind.FILE and media_of(content):
@@ -170,42 +195,14 @@ for _kind in (Image, Video, Audio, File):
     _TEXTS[_kind] = lambda it: _TEXTS[Link](_as_link(it))
 
 
-def _as_text(content: Content) -> str:
+def text_of(content: Content) -> str:
+    """Return what stands for a content where only text is carried. ReplyRefused where nothing does."""
     words = _TEXTS.get(type(content))
     text = "" if words is None else words(content)
     if not text.strip():
         kind = content_kind(content).value
         raise ReplyRefused(f"A message of kind {kind} has no form as text.", code="content_unsupported")
     return text
-
-
-def _with_choices(
-    contents: list[Content], choices: Sequence[QuickReply], capabilities: Capabilities
-) -> tuple[list[Content], tuple[QuickReply, ...], Level]:
-    """Check suggested answers, or write them under the text where the channel has none."""
-    if not choices:
-        return contents, (), Level.FULL
-    limit = capabilities.quick_replies
-    if limit is None:
-        listed = Text(text="\n".join(f"{number}. {one.title}" for number, one in enumerate(choices, 1)))
-        return _append_text(contents, listed), (), Level.FALLBACK
-    if len(choices) > limit.max:
-        words = f"This channel shows at most {limit.max} quick replies."
-        raise ReplyRefused(words, code="quick_replies_too_many", field="quick_replies")
-    for choice in choices:
-        if measure(choice.title, limit.title_unit) > limit.title_max:
-            words = f"The quick reply {choice.title!r} is longer than the {limit.title_max} that this channel shows."
-            raise ReplyRefused(words, code="quick_reply_too_long", field="quick_replies")
-        if limit.data_max and len(choice.data or "") > limit.data_max:
-            words = f"The data of the quick reply {choice.title!r} is longer than the {limit.data_max} of this channel."
-            raise ReplyRefused(words, code="quick_reply_too_long", field="quick_replies")
-    return contents, tuple(choices), Level.FULL
-
-
-def _append_text(contents: list[Content], more: Text) -> list[Content]:
-    if contents and isinstance(contents[-1], Text):
-        return [*contents[:-1], Text(text=f"{contents[-1].text}\n\n{more.text}")]
-    return [*contents, more]
 
 
 def _split(content: Content, capabilities: Capabilities) -> Iterator[Content]:

@@ -57,6 +57,12 @@ CAPABILITIES = Capabilities(
     },
     sending=Sending(rates=(Rate(limit=30), Rate(limit=1, scope="recipient"))),
     receiving=Receiving(redelivers=True, dedupe_source="update_id", proof_header="X-Telegram-Bot-Api-Secret-Token"),
-    quick_replies=QuickReplyLimit(max=100, title_max=64, data_max=DATA_MAX),
+    quick_replies=QuickReplyLimit(
+        max=100,
+        title_max=64,
+        data_max=DATA_MAX,
+        data_unit=TextUnit.UTF8,
+        under=frozenset({Kind.TEXT, Kind.IMAGE, Kind.VIDEO, Kind.AUDIO, Kind.FILE, Kind.LOCATION}),
+    ),
     extras=frozenset({Extra.EDITS_IN, Extra.QUOTES_IN, Extra.QUOTE, Extra.TYPING, Extra.PROFILE}),
 )

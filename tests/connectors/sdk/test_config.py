@@ -126,7 +126,7 @@ def test_the_declaration_is_row_3_of_the_table() -> None:
 def test_the_capabilities_are_those_of_the_channel() -> None:
     text = APP.rule(ContentKind.TEXT).text
     assert text is not None
-    assert text.max == 10_000
+    assert text.max == 20_000, "As much as an agent may write at once."
     assert APP.windows == ()
     assert (APP.receipts.delivered, APP.receipts.read) == (True, True)
     assert APP.receiving.transport is Transport.HOSTED

@@ -241,26 +241,9 @@ async def test_a_quick_reply_can_ask_where_somebody_is(
     }
 
 
-async def test_a_picture_with_buttons_is_their_header(connector: Connector, whatsapp: Simulator, ada: Customer) -> None:
-    picture = Image(media=media("image/png"), caption="This one?")
-    body = await asked(connector, whatsapp, ada, picture, replies(2))
-    assert body["interactive"]["header"] == {"type": "image", "image": {"link": URL}}
-    assert body["interactive"]["body"] == {"text": "This one?"}
-    nameless = await asked(connector, whatsapp, ada, Image(media=media("image/png")), replies(2))
-    assert nameless["interactive"]["body"] == {"text": "Answer 0 · Answer 1"}
-
-
-async def test_a_file_with_many_choices_has_them_under_it(
-    connector: Connector, whatsapp: Simulator, ada: Customer
-) -> None:
-    file = File(media=media("application/pdf", name="a.pdf"), caption="Which?")
-    body = await asked(connector, whatsapp, ada, file, replies(4))
-    assert body["document"]["caption"].startswith("Which?\n\n1. Answer 0\n2.")
-
-
 @pytest.mark.parametrize(
     "content",
-    [Audio(media=media("audio/ogg")), Location(latitude=1, longitude=2), Sticker(media=media("image/webp"))],
+    [Audio(media=media("audio/ogg")), Image(media=media("image/png")), Location(latitude=1, longitude=2)],
 )
 async def test_nothing_else_carries_quick_replies(
     connector: Connector, whatsapp: Simulator, ada: Customer, content: Content

@@ -10,6 +10,7 @@ from trunkline_wechat.enterprise import AUDIO, FILE, IMAGE, VIDEO, VOICE
 
 _FULL = ContentRule(level=Level.FULL)
 _TEXT = ContentRule(level=Level.FALLBACK, becomes=Kind.TEXT)
+_WORDS = TextLimit(max=2048, unit=TextUnit.UTF8)
 _CARD = contract.CardLimit(
     title_max=256, text_max=700, buttons_max=10, button_title_max=128, button_data_max=64, image=False,
     unit=TextUnit.UTF8,
@@ -25,13 +26,16 @@ CAPABILITIES = contract.Capabilities(
         **dict.fromkeys((Kind.CARD, Kind.CONTACTS), _FULL),
     },
     sends={
-        Kind.TEXT: ContentRule(level=Level.FULL, text=TextLimit(max=2048, unit=TextUnit.UTF8)),
+        Kind.TEXT: ContentRule(level=Level.FULL, text=_WORDS),
         Kind.IMAGE: IMAGE,
         Kind.AUDIO: AUDIO,
         Kind.VIDEO: VIDEO,
         Kind.FILE: FILE,
         Kind.LOCATION: _FULL,
-        Kind.LINK: ContentRule(level=Level.PARTIAL, note="Without a picture a link is sent as text."),
+        Kind.LINK: ContentRule(
+            level=Level.PARTIAL, text=_WORDS, url_max=2048,
+            note="Without a picture a link is sent as text; under one a long title or text is cut.",
+        ),
         Kind.CARD: ContentRule(level=Level.PARTIAL, card=_CARD, note="A card is a menu: it shows no picture."),
         **dict.fromkeys((Kind.CAROUSEL, Kind.STICKER, Kind.CONTACTS), _TEXT),
     },
@@ -49,6 +53,10 @@ CAPABILITIES = contract.Capabilities(
         transport=contract.Transport.NOTIFY, pull_every_s=300, redelivers=True, answer_within_s=5, max_body=64 * 1024,
         dedupe_source="open_kfid + msgid",
     ),
-    quick_replies=contract.QuickReplyLimit(max=10, title_max=128, title_unit=TextUnit.UTF8, data_max=64),
+    quick_replies=contract.QuickReplyLimit(
+        max=10, title_max=128, title_unit=TextUnit.UTF8, data_max=64, data_unit=TextUnit.UTF8,
+        # Above and below the lines there are 1,024 bytes each; no character is broken in two.
+        text=TextLimit(max=2045, unit=TextUnit.UTF8),
+    ),
     extras=frozenset({Extra.PROFILE, Extra.RECALLS_IN}),
 )  # fmt: skip

@@ -68,7 +68,9 @@ OA_CAPABILITIES = contract.Capabilities(
     ),
     # Only notices have results, and those come as receipts of their own.
     receiving=_RECEIVING,
-    quick_replies=contract.QuickReplyLimit(max=10, title_max=128, title_unit=TextUnit.UTF8, data_max=64),
+    quick_replies=contract.QuickReplyLimit(
+        max=10, title_max=128, title_unit=TextUnit.UTF8, data_max=64, data_unit=TextUnit.UTF8
+    ),
     extras=frozenset({Extra.TYPING, Extra.TEMPLATES, Extra.PROFILE}),
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from trunkline.contract import TextLimit, TextUnit, cut
 from trunkline.errors import Undeliverable
 from trunkline.model import (
     Audio,
@@ -31,6 +32,8 @@ from trunkline_wechat.config import OA
 Json = dict[str, Any]
 #: Before the id of a subscription notice of an Official Account, which has ids of two kinds.
 SUBSCRIPTION = "subscribe:"
+#: Of a line that is pressed.
+_ID = TextLimit(max=64, unit=TextUnit.UTF8)
 #: Languages that a Mini Program's notice may name.
 _LANGUAGES = frozenset({"zh_CN", "en_US", "zh_HK", "zh_TW"})
 
@@ -65,7 +68,7 @@ def _with_choices(part: Content, quick_replies: Sequence[QuickReply]) -> Shape:
 
 
 def _menu(head: str, choices: Sequence[QuickReply | Button], tail: str = "") -> Shape:
-    rows = [{"id": one.data or one.title, "content": one.title} for one in choices]
+    rows = [{"id": one.data or cut(one.title, _ID, mark=""), "content": one.title} for one in choices]
     return Shape("msgmenu", {"head_content": head, "list": rows, "tail_content": tail})
 
 

@@ -11,7 +11,14 @@ from trunkline_wechat.enterprise import AUDIO, FILE, IMAGE, VIDEO, VOICE
 _FULL = ContentRule(level=Level.FULL)
 _TEXT = ContentRule(level=Level.FALLBACK, becomes=Kind.TEXT)
 #: WeCom recommends these lengths and cuts what is longer.
-_CARD = contract.CardLimit(title_max=26, text_max=112, buttons_max=6, button_title_max=10, button_data_max=1024)
+_CARD = contract.CardLimit(
+    title_max=26,
+    text_max=112,
+    buttons_max=6,
+    button_title_max=10,
+    button_data_max=1024,
+    data_unit=TextUnit.UTF8,
+)
 
 #: The longest `duplicate_check_interval` (unconfirmed); half an hour if none is said.
 REMEMBERED_S = 4 * 3600
@@ -27,7 +34,9 @@ CAPABILITIES = contract.Capabilities(
         Kind.AUDIO: AUDIO,
         Kind.VIDEO: VIDEO,
         Kind.FILE: FILE,
-        Kind.LINK: _FULL,
+        Kind.LINK: ContentRule(
+            level=Level.PARTIAL, url_max=2048, note="A title shows 128 bytes, the words under it 512; the rest is cut."
+        ),
         Kind.CARD: ContentRule(level=Level.PARTIAL, card=_CARD, note="A card with buttons shows no picture."),
         **dict.fromkeys((Kind.CAROUSEL, Kind.LOCATION, Kind.STICKER, Kind.CONTACTS), _TEXT),
     },
@@ -46,6 +55,8 @@ CAPABILITIES = contract.Capabilities(
         redelivers=True, answer_within_s=5, max_body=64 * 1024,
         dedupe_source="FromUserName + CreateTime + MsgId, or AgentID + Event + EventKey",
     ),
-    quick_replies=contract.QuickReplyLimit(max=6, title_max=10, data_max=1024),
+    quick_replies=contract.QuickReplyLimit(
+        max=6, title_max=10, data_max=1024, data_unit=TextUnit.UTF8, text=TextLimit(max=112)
+    ),
     extras=frozenset({Extra.PROFILE, Extra.RECALL}),
 )  # fmt: skip

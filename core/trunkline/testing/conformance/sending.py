@@ -31,6 +31,7 @@ from trunkline.testing.conformance.checks import Broken, Check, Subject, Topic, 
 from trunkline.testing.conformance.kinds import pressed, presses_of
 from trunkline.testing.conformance.samples import EMOJI, FAMILY, MARKED, filled, largest_card, media_for
 from trunkline.testing.conformance.stage import Stage
+from trunkline.testing.conformance.together import several
 
 __all__ = ["SENDING"]
 
@@ -263,18 +264,6 @@ async def caption(stage: Stage) -> None:
     )
 
 
-async def several(stage: Stage) -> None:
-    size, customer = stage.capabilities.sending.items_per_request, stage.add_customer()
-    await stage.talk(customer)
-    before, words = len(stage.seen(customer)), [stage.word() for _ in range(size)]
-    accepted = await stage.attempt(await stage.message(customer, *(Text(text=one) for one in words)))
-    need(
-        [bubble.text for bubble in stage.seen(customer)[before:]] == words,
-        f"{size} texts in one request lost their order",
-    )
-    need(len(accepted.parts) in {0, size}, f"{size} parts were accepted with {len(accepted.parts)} ids")
-
-
 async def order(stage: Stage) -> None:
     customer, words = stage.add_customer(), [stage.word() for _ in range(4)]
     for one in words:
@@ -373,7 +362,8 @@ SENDING = Topic(
               "Before the upload, and in words."),
         Check("sending.caption", caption, "A caption is shown, or its loss is told.",
               "The price stands in the caption."),
-        Check("sending.several", several, "As many parts as one request may carry arrive in their order.",
+        Check("sending.several", several,
+              "As many parts, of several kinds, as one request may carry arrive in their order.",
               "It is cheaper and faster, if it holds."),
         Check("sending.order", order, "Messages sent one after another arrive in that order.",
               "An answer before its greeting reads badly."),
