@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from tests.house import ROOT, kept_files, kept_text, place
 from trunkline.cli.commands import app
-from trunkline.service.metrics import Metrics
+from trunkline.service.metrics import _STATES, Metrics
 from trunkline.settings import Settings, load_settings
 from trunkline_desk.api.table import ROUTES
 
@@ -184,6 +184,25 @@ def test_every_metric_stands_in_the_reference() -> None:
     text = kept_text(REFERENCE / "metrics.md")
     wrong = [name for name in ours if f"| `{name}` | {kinds[name]} |" not in text]
     assert not wrong, f"metrics.md has another kind for {wrong}"
+
+
+def test_the_alerts_ask_for_what_is_measured() -> None:
+    told = generate_latest(Metrics().registry).decode()
+    known = {name for line in told.splitlines() if line.startswith("# HELP ") for name in line.split()[2:3]}
+    alerts = kept_text(REFERENCE / "alerts.yml")
+    asked = {name.removesuffix("_bucket") for name in re.findall(r"\btrunkline_\w+", alerts)}
+    assert alerts.count("- alert: ") == alerts.count("expr: ") == 5
+    assert asked <= known
+    connected = re.search(r'state!~"([\w|]+)"', alerts)
+    assert connected is not None
+    assert set(connected[1].split("|")) < set(_STATES)
+
+
+def test_every_event_of_the_log_that_the_reference_explains_is_written() -> None:
+    told = {event for event in _cells(REFERENCE / "metrics.md", "event") if not event.startswith(".")}
+    code = "\n".join(kept_text(path) for path in kept_files() if path.suffix == ".py" and "tests" not in path.parts)
+    assert told
+    assert [name for name in sorted(told) if f'"{name}"' not in code] == []
 
 
 def test_every_metric_that_the_reference_explains_is_moved() -> None:

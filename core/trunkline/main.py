@@ -22,7 +22,8 @@ from trunkline.contract import Transport
 from trunkline.errors import StartRefused
 from trunkline.http.health import add_health_routes, open_metrics_door
 from trunkline.http.problems import TRUSTED_PROXIES, client_address
-from trunkline.http.public_media import add_public_media, file_response
+from trunkline.http.public_media import add_public_media, file_response, files_alone
+from trunkline.http.rough import server_logger
 from trunkline.http.webhooks import MAX_BODY, Webhooks
 from trunkline.log import get_logger
 from trunkline.model import Actor, ActorKind
@@ -35,6 +36,7 @@ from trunkline.service.early_receipts import EarlyReceipts
 from trunkline.service.feed import Feed
 from trunkline.service.house import House
 from trunkline.service.intake import Intake
+from trunkline.service.loop_watch import LoopWatch
 from trunkline.service.media import MediaStore
 from trunkline.service.media_bytes import StoredMedia
 from trunkline.service.media_fetcher import MediaFetcher, MediaSweeper
@@ -93,6 +95,7 @@ async def open_house(
         await house.accounts.load(settings)
         if _is_hosting(plugins):
             _hosted("front").check_public_keys(house.accounts)
+            _hosted("front").check_files_url(house.settings.server)
         house.metrics.know(house.accounts.all())
         yield house
 
@@ -119,7 +122,7 @@ def _build(  # noqa: PLR0917 - the six things that everything else is made of
         registry=registry,
         secrets=box,
         accounts=accounts,
-        intake=Intake(store, clock),
+        intake=Intake(store, clock, metrics.event_process.observe),
         outbox=Outbox(store, clock, accounts.all, metrics),
         media=files,
         feed=Feed(store),
@@ -176,6 +179,9 @@ async def _working(house: House) -> AsyncIterator[None]:
         stack.push_async_callback(house.vitals.stop)
         house.metrics.watch_loop()
         stack.callback(house.metrics.close)
+        watch = LoopWatch()
+        stack.callback(watch.stop)
+        watch.start()
         yield
 
 
@@ -237,6 +243,8 @@ def _remote(house: House, seq: int, wakes: set[str]) -> None:
 def build_app(house: House) -> web.Application:
     """Return the doors of a house."""
     app = web.Application(client_max_size=MAX_BODY)
+    if house.settings.server.files_url is not None:
+        app.middlewares.append(files_alone(house.settings.server.files_url))
     app[TRUSTED_PROXIES] = house.settings.server.trusted_proxies
     Webhooks(house).add_to(app)
     add_health_routes(app, house.vitals)
@@ -298,7 +306,9 @@ async def serve_house(
         app = build_app(house)
         if add_routes is not None:
             add_routes(app)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_S, lingering_time=_LINGER_S)
+        runner = web.AppRunner(
+            app, access_log=None, logger=server_logger(), shutdown_timeout=_DRAIN_S, lingering_time=_LINGER_S
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, bound, backlog=1024).start()
@@ -330,7 +340,7 @@ def _bound(listen: str) -> socket.socket:
     try:
         return socket.create_server((host.strip("[]") or "127.0.0.1", int(port)), family=_family(host), backlog=1024)
     except OSError as error:
-        words = f"The address {listen} cannot be opened ({error.strerror})"
+        words = f"The address {listen} cannot be opened ({str(error.strerror).partition(' (')[0]})"
         raise StartRefused(f"{words}: stop what uses it, or choose another with --listen.") from error
 
 

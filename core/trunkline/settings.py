@@ -40,9 +40,8 @@ __all__ = [
     "secrets_of",
 ]
 
-PREFIX = "TRUNKLINE_"
-DEFAULT_FILE, _KEY_FILE = "trunkline.toml", "trunkline.key"
-_MIB = 1024 * 1024
+PREFIX, DEFAULT_FILE, _KEY_FILE, _MIB = "TRUNKLINE_", "trunkline.toml", "trunkline.key", 1024 * 1024
+_URLS = '"sqlite:///FILE" or "postgresql://…"'
 
 
 class _Section(BaseModel):
@@ -66,12 +65,11 @@ def _off(value: Any) -> Any:
     return None if value in {"", "off", False} else value
 
 
-def _slash(url: str | None) -> str | None:
-    return url and url.rstrip("/")
-
-
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Listen = Annotated[str, AfterValidator(_address)]
+_WEB = Field(pattern=r"^https?://[^/\s]+", description='an address such as "https://desk.example.com"')
+#: Without a slash at the end.
+Url = Annotated[str | None, _WEB, AfterValidator(lambda url: url and url.rstrip("/"))]
 Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, PlainValidator(ipaddress.ip_network)]
 
 
@@ -80,7 +78,9 @@ class Server(_Section):
 
     listen: Listen = "127.0.0.1:8080"
     #: How the world reaches it; platforms fetch media from here.
-    public_url: Annotated[str | None, Field(pattern=r"^https?://[^/\s]+"), AfterValidator(_slash)] = None
+    public_url: Url = None
+    #: Another name of this server, under which visitors' files are served and nothing else.
+    files_url: Url = None
     #: Hosts (or host:port) that connectors may speak to besides their platforms' own.
     allow_hosts: Words = ()
     #: Whose X-Forwarded-For and X-Request-Id are believed.
@@ -92,7 +92,7 @@ class Server(_Section):
 class Database(_Section):
     """Where everything is kept."""
 
-    url: str = Field(default="sqlite:///trunkline.db", pattern=r"^(sqlite:///.|postgres(ql)?://)")
+    url: str = Field(default="sqlite:///trunkline.db", pattern=r"^(sqlite:///.|postgres(ql)?://)", description=_URLS)
     #: False when migrations are run by hand with `trunkline migrate`.
     migrate: bool = True
 
@@ -131,7 +131,7 @@ class Plugins(_Section):
 class AccountSettings(_Section):
     """One account, as written: `settings` still holds references to secrets."""
 
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="letters, digits, - and _, at most 64")
     connector: str
     channel: str | None = None
     title: str | None = None
@@ -216,7 +216,7 @@ class _Source:
 
     def first(self, error: ValidationError, model: type[BaseModel], at: Place = ()) -> ConfigError:
         """Return the first of pydantic's complaints; a mistyped key is also missing, which is not said."""
-        found = list(problems(error, model))
+        found = list(problems(error, model, references=bool(at)))
         typing_errors = [problem for problem in found if problem[0].startswith("unknown key")]
         words, path = (typing_errors or found)[0]
         count = len(typing_errors or found)

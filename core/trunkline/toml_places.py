@@ -87,11 +87,21 @@ def _holds(tree: Any, path: Place) -> bool:
 # ---------------------------------------------------------------- words
 
 
-def problems(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[str, Place]]:
-    """Yield what is wrong, in words without the refused values, and where."""
+def problems(
+    error: ValidationError, model: type[BaseModel], *, references: bool = False
+) -> Iterator[tuple[str, Place]]:
+    """Yield what is wrong, in words without the refused values, and where.
+
+    `references` says that a text may also be written as a reference. What fits a pattern is told by the description of
+    its field.
+    """
     for entry in error.errors(include_input=False, include_url=False):
         path = tuple(entry["loc"])
         words = entry["msg"].removeprefix("Value error, ")
+        if entry["type"] == "string_type" and references:
+            words = 'must be a text, { env = "NAME" } or { file = "path" }'
+        elif entry["type"] == "string_pattern_mismatch" and (said := _description(model, path)):
+            words = f"must be {said}"
         if entry["type"] == "extra_forbidden":
             words = f'unknown key "{path[-1]}"{nearest(str(path[-1]), _keys_at(model, path[:-1]))}'
         elif entry["type"] == "missing":
@@ -103,11 +113,20 @@ def problems(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[s
 
 def _keys_at(model: type[BaseModel], path: Place) -> list[str]:
     """Return the keys that may stand at `path`."""
+    return [field.alias or name for each in _models_at(model, path) for name, field in each.model_fields.items()]
+
+
+def _description(model: type[BaseModel], path: Place) -> str | None:
+    fields = (each.model_fields.get(str(path[-1])) for each in _models_at(model, path[:-1]))
+    return next((field.description for field in fields if field is not None), None)
+
+
+def _models_at(model: type[BaseModel], path: Place) -> list[type[BaseModel]]:
     models = [model]
     for step in path:
         fields = (each.model_fields[step] for each in models if isinstance(step, str) and step in each.model_fields)
         models = [inner for field in fields for inner in _models_in(field.annotation)] or models
-    return [field.alias or name for each in models for name, field in each.model_fields.items()]
+    return models
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

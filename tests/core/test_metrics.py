@@ -12,15 +12,19 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
+from structlog.testing import capture_logs
 
 from tests.core.conftest import NOON, HandClock
 from trunkline.service.account import Account
+from trunkline.service.arrivals import HANDLER_TRIES
+from trunkline.service.intake import Intake
 from trunkline.service.metrics import Metrics
 from trunkline.store import Store, schema
 
 #: Names of `promises.md` 4.2 that stand for something that exists now.
 PROMISED = {
     "webhook_requests", "webhook_ack_seconds", "webhook_duplicates", "events_quarantined", "outbox_messages",
+    "inbox_backlog", "inbox_oldest_age_seconds", "event_process_seconds",
     "outbox_oldest_age_seconds", "outbox_attempts", "outbox_accept_seconds", "outbox_maybe_duplicate",
     "channel_state", "token_expires_seconds", "breaker_open", "ws_connections", "ws_evicted", "ws_queue_bytes",
     "live_delay_seconds", "media_bytes", "egress_refused", "auth_failures", "db_commit_seconds", "db_commit_rows",
@@ -91,6 +95,19 @@ async def test_commits_are_measured_on_the_writers_thread(metrics: Metrics, stor
     assert samples["disk_free_bytes", ()] > 0
 
 
+def test_a_slow_commit_is_told(metrics: Metrics) -> None:
+    with capture_logs() as lines:
+        metrics.committed(0.2, 5)
+        metrics.committed(1.5, 7)
+    assert [(line["event"], line["seconds"], line["rows"]) for line in lines] == [("db.slow", 1.5, 7)]
+
+
+async def test_the_time_of_handling_is_measured_for_each_group(metrics: Metrics, store: Store) -> None:
+    intake = Intake(store, HandClock(), metrics.event_process.observe)
+    await store.writer.write(lambda tx: intake.apply(tx, []))
+    assert (await _read(metrics, store))["event_process_seconds_count", ()] == 1
+
+
 async def test_the_backlog_is_counted_when_somebody_asks(metrics: Metrics, store: Store) -> None:
     await store.writer.write(_fill)
     samples = await _read(metrics, store)
@@ -98,7 +115,9 @@ async def test_the_backlog_is_counted_when_somebody_asks(metrics: Metrics, store
     assert samples["outbox_messages", (("state", "held"),)] == 1
     assert ("outbox_messages", (("state", "sent"),)) not in samples
     assert samples["outbox_oldest_age_seconds", (("state", "queued"),)] == 90
-    assert samples["events_quarantined", ()] == 1
+    assert samples["events_quarantined", ()] == 3
+    assert samples["inbox_backlog", ()] == 1
+    assert samples["inbox_oldest_age_seconds", ()] == 40
     assert samples["breaker_open", ()] == 1
     assert samples["token_expires_seconds", (("account", "one"),)] == 60
 
@@ -124,6 +143,9 @@ def _fill(tx: Any) -> None:
         _deliver(tx, number, state, NOON - age_s * 1000)
     raw = {"account_id": "one", "received_at": NOON, "request_id": "r", "method": "POST", "body": b""}
     tx.execute(insert(schema.raw_request).values(id="r1", state="quarantined", **raw))
+    failed = {**raw, "state": "quarantined", "reason": "handler_error", "received_at": NOON - 40_000}
+    tx.execute(insert(schema.raw_request).values(id="r3", attempts=HANDLER_TRIES - 1, **failed))
+    tx.execute(insert(schema.raw_request).values(id="r4", attempts=HANDLER_TRIES, **failed))
     tx.execute(insert(schema.raw_request).values(id="r2", state="processed", **raw))
     tx.execute(insert(schema.breaker).values(account_id="one", state="open", failures=5))
     tx.execute(insert(schema.breaker).values(account_id="two", state="closed", failures=0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.core.outbox_yard import Platform, Yard, capabilities, reason_of, yes
 from trunkline import errors
@@ -65,6 +66,15 @@ async def test_after_five_faults_nothing_goes_for_half_a_minute(yard: Yard) -> N
     assert await account_states(yard) == ["failing"]
     (brake,) = await yard.rows(schema.breaker)
     assert (brake.state, brake.failures, brake.reason) == ("open", 5, "The platform answered 503.")
+
+
+async def test_the_log_tells_that_an_account_waits(yard: Yard) -> None:
+    shop = Platform()
+    await yard.account(shop)
+    with capture_logs() as lines:
+        await fail_five_times(yard, shop)
+    told = [(line["failures"], line["code"]) for line in lines if line["event"] == "breaker.opened"]
+    assert told == [(5, FAULT.code)]
 
 
 async def test_an_open_breaker_lets_one_through_every_half_minute(yard: Yard) -> None:

@@ -182,8 +182,8 @@ TYPOS = {
     "an address": (('"127.0.0.1:8080"', '"8080"'), "listen", 'must be "host:port"'),
     "a port": (('"127.0.0.1:8080"', '"127.0.0.1:99999"'), "listen", 'must be "host:port"'),
     "a network": (('["10.0.0.0/8"]', '["10.0.0.0/99"]'), "trusted_proxies", '"trusted_proxies"'),
-    "a database": (('"sqlite:///shop.db"', '"mysql://x"'), "url", '"url"'),
-    "an id": (('id = "north"', 'id = "no rth"'), "id = ", '"id"'),
+    "a database": (('"sqlite:///shop.db"', '"mysql://x"'), "url", 'must be "sqlite:///FILE" or "postgresql://…"'),
+    "an id": (('id = "north"', 'id = "no rth"'), "id = ", '"id": must be letters, digits, - and _, at most 64'),
     "a missing id": (('id = "north"\n', ""), "[[accounts]]", 'the key "id" is missing'),
     "two accounts of one name": (
         ('id = "south"', 'id = "north"'),
@@ -290,6 +290,7 @@ ACCOUNTS = {
         "settings = {",
         'the environment variable NORHT_KEY, named by "shop_key", is not set',
     ),
+    "a reference": (("{ env =", "{ enw ="), 0, "settings = {", 'must be a text, { env = "NAME" } or { file'),
     "a missing file": (("south.key", "suoth.key"), 1, "shop_key = { file", "the file suoth.key, named by"),
     "a missing secret": (("shop_key = { file", "shop_kex = { file"), 1, "shop_kex", 'did you mean "shop_key"?'),
     "a blank secret": (('{ env = "NORTH_KEY" }', '""'), 0, "settings = {", 'the secret "shop_key" is blank'),

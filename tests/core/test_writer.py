@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -197,6 +198,16 @@ async def test_a_closed_store_takes_nothing(sqlite_url: str) -> None:
     await store.close()
     with pytest.raises(StoreUnavailable):
         await store.writer.write(beat("late"))
+
+
+async def test_a_closed_database_is_one_file(tmp_path: Path) -> None:
+    """Whoever copies the file of a stopped Trunkline must not have to know of a log beside it."""
+    store = Store(f"sqlite:///{tmp_path / 'one.db'}")
+    await store.open()
+    await store.writer.write(beat("kept"))
+    assert await names(store) == ["kept"]
+    await store.close()
+    assert not (tmp_path / "one.db-wal").exists()
 
 
 async def test_what_was_accepted_is_stored_before_the_store_closes(sqlite_url: str) -> None:

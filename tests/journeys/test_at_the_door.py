@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
-from tests.journeys.shop import ACCOUNT, Shop, until
+from tests.core.conftest import HandClock
+from tests.journeys.shop import ACCOUNT, Open, Shop, until
 from trunkline.store import schema
 from trunkline_line.signature import sign
 
@@ -122,6 +123,35 @@ async def test_proved_bytes_that_are_no_webhook_wait_in_the_quarantine(shop: Sho
     assert len((await shop.ada.get("/quarantine"))["items"]) == 4
 
 
+async def test_one_id_follows_a_request_through_answer_log_and_row(shop: Shop) -> None:
+    with capture_logs() as lines:
+        refused, kept, unread = [
+            await shop.knock(BODY, x_line_signature="wrong"),
+            await shop.knock(BODY),
+            await shop.knock(b"[]"),
+        ]
+    ids = [answer.headers["X-Request-Id"] for answer in (refused, kept, unread)]
+    assert len(set(ids)) == 3
+    told = {line["event"]: line for line in lines if line["event"] in {"webhook.rejected", "event.quarantined"}}
+    assert refused.json["request_id"] == told["webhook.rejected"]["request_id"] == ids[0]
+    assert told["event.quarantined"]["request_id"] == ids[2]
+    kept_ids = await _request_ids(shop)
+    assert [one in kept_ids for one in ids] == [False, True, True]
+
+
+async def test_an_id_is_taken_from_nobody_but_a_proxy_that_is_configured(shop: Shop) -> None:
+    assert (await shop.knock(BODY, X_Request_Id="proxy-0001")).headers["X-Request-Id"] != "proxy-0001"
+
+
+async def test_the_id_of_a_proxy_stays_and_may_come_twice(open_shop: Open, clock: HandClock) -> None:
+    behind_a_proxy: dict[str, Any] = {"server.trusted_proxies": "127.0.0.0/8"}
+    async with open_shop(clock=clock, **behind_a_proxy) as shop:
+        for body in (BODY, b'{"events":[]}'):
+            assert (await shop.knock(body, X_Request_Id="proxy-0001")).headers["X-Request-Id"] == "proxy-0001"
+        assert (await _request_ids(shop)).count("proxy-0001") == 2
+        assert (await shop.knock(BODY, X_Request_Id="no id!")).headers["X-Request-Id"] != "no id!"
+
+
 async def test_a_closed_account_door_still_lets_sound_requests_in_beside_hostile_ones(shop: Shop) -> None:
     mei = shop.line.customer("Mei")
     for number in range(40):
@@ -133,6 +163,11 @@ async def test_a_closed_account_door_still_lets_sound_requests_in_beside_hostile
         return found if found and found[0]["last_position"] == 40 else None
 
     assert len(await until(all_there)) == 1
+
+
+async def _request_ids(shop: Shop) -> list[str]:
+    async with shop.house.store.read() as connection:
+        return sorted((await connection.execute(select(schema.raw_request.c.request_id))).scalars())
 
 
 async def _stored(shop: Shop) -> list[int]:

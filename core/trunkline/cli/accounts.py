@@ -192,7 +192,8 @@ def probe(
     rows = [{"id": settings.accounts[index].id, **_told(health)} for index, health in zip(chosen, found, strict=True)]
     show(rows, _PROBED, as_json=as_json, empty="There are no accounts yet: `trunkline account add --help`.")
     if any(row["state"] != "connected" for row in rows):
-        raise StartRefused("Not every account is connected: the table says what to do.")
+        words = "check its keys in the platform's console, and that this machine reaches the platform"
+        raise StartRefused(f"Not every account is connected: the table says what was found; {words}.")
 
 
 def _told(health: Any) -> dict[str, Any]:

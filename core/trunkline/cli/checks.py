@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from trunkline.cli.findings import Finding
 from trunkline.cli.options import open_reader, registry_of, store_of
 from trunkline.cli.reach import check_clock, check_public_address
+from trunkline.cli.unsafe import find_unsafe, is_open, unsafe
 from trunkline.errors import ConfigError, TrunklineError
 from trunkline.plugins import Registry
 from trunkline.service.accounts import resolve
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "check_config_error", "check_everything", "check_machine"]
 
-_LOOPBACK = {"127.0.0.1", "[::1]", "localhost"}
 #: A secret shorter or with fewer different characters was not drawn by lot.
 _MIN_LENGTH, _MIN_VARIETY = 16, 8
 
@@ -43,7 +43,7 @@ async def check_everything(settings: Settings, *, probe: bool) -> list[Finding]:
         *_plugins(settings, registry),
         *_accounts(settings, registry),
     ]
-    found += [*_unsafe(settings), _key(settings), *_disk(settings)]
+    found += [*find_unsafe(settings), _key(settings), *_disk(settings)]
     found += [finding async for finding in _database(settings, registry)]
     if probe:
         found += [finding async for finding in _probes(settings, registry)]
@@ -119,7 +119,8 @@ def _config(settings: Settings) -> Finding:
     if settings.file is None:
         words = "There is no configuration file: everything is at its default and there are no accounts"
         return Finding("config", "note", words, "Write trunkline.toml, or name one with --config.")
-    return Finding("config", "ok", f"{settings.file} with {len(settings.accounts)} accounts")
+    count = len(settings.accounts)
+    return Finding("config", "ok", f"{settings.file} with {count} account{'' if count == 1 else 's'}")
 
 
 def _plugins(settings: Settings, registry: Registry) -> Iterator[Finding]:
@@ -165,9 +166,9 @@ def _accounts(settings: Settings, registry: Registry) -> Iterator[Finding]:
             continue
         yield Finding("account", "ok", f"{entry.id}: {channel.title['en']}")
         yield from _weak_secrets(entry.id, config)
-        if plain_secrets(entry, config) and settings.file is not None and _is_open(settings.file):
+        if plain_secrets(entry, config) and settings.file is not None and is_open(settings.file):
             words = f"{settings.file} holds secrets of {entry.id} and can be read by others on this machine"
-            yield _warning(words, f"chmod 600 {settings.file}")
+            yield unsafe(words, f"chmod 600 {settings.file}")
         yield from _strange_hosts(settings, entry.id, (spec, config))
 
 
@@ -195,50 +196,7 @@ def _strange_hosts(settings: Settings, account_id: str, built: tuple[ConnectorSp
             yield Finding("account", "failure", words, fix)
 
 
-# ---------------------------------------------------------------- what is allowed and still unwise
-
-
-def _unsafe(settings: Settings) -> Iterator[Finding]:
-    server = settings.server
-    if not server.public_url:
-        yield _warning("server.public_url is not set", "Platforms need your https address for media: set it.")
-    elif not server.public_url.startswith("https://"):
-        yield _warning(
-            f"server.public_url is {server.public_url}", "Platforms accept https only: put a proxy in front."
-        )
-    else:
-        yield Finding("public_url", "ok", server.public_url)
-    if not _on_loopback(server.listen) and not server.trusted_proxies:
-        fix = "Put a proxy with TLS in front and name it in server.trusted_proxies."
-        yield _warning(f"server.listen is {server.listen}: open to the network, and without TLS", fix)
-    if any(network.prefixlen == 0 for network in server.trusted_proxies):
-        yield _warning("server.trusted_proxies trusts the whole network", "Name your proxy's address.")
-    if server.metrics_listen and not _on_loopback(server.metrics_listen):
-        fix = 'Metrics need no password: listen on 127.0.0.1, or "off".'
-        yield _warning(f"server.metrics_listen is {server.metrics_listen}", fix)
-    if server.allow_hosts:
-        words = f"server.allow_hosts lets connectors speak to {', '.join(server.allow_hosts)}"
-        yield _warning(words, "For simulators and gateways only.")
-    yield from _open_files(settings)
-
-
-def _warning(words: str, fix: str) -> Finding:
-    return Finding("unsafe", "warning", words, fix)
-
-
-def _on_loopback(listen: str) -> bool:
-    return listen.rpartition(":")[0] in _LOOPBACK
-
-
-def _open_files(settings: Settings) -> Iterator[Finding]:
-    """Find files with secrets that others on this machine can read."""
-    for file in (settings.key_file, settings.database_file):
-        if file is not None and _is_open(file):
-            yield _warning(f"{file} can be read by others on this machine", f"chmod 600 {file}")
-
-
-def _is_open(file: Path) -> bool:
-    return file.is_file() and bool(file.stat().st_mode & 0o077)
+# ---------------------------------------------------------------- what lies beside it
 
 
 def _key(settings: Settings) -> Finding:

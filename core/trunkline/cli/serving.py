@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trunkline.cli.options import Config, Database, example, read_settings, run
+from trunkline.cli.unsafe import find_unsafe
 from trunkline.errors import StartRefused
+from trunkline.log import get_logger
 
 if TYPE_CHECKING:
     from trunkline.settings import Settings
 
 __all__ = ["register"]
+
+log = get_logger("main")
 
 Listen = Annotated[str | None, typer.Option("--listen", metavar="HOST:PORT", help="Instead of server.listen.")]
 
@@ -28,6 +32,9 @@ def register(app: typer.Typer) -> None:
 def serve(config: Config = None, listen: Listen = None, database: Database = None) -> None:
     """Serve what trunkline.toml describes, until SIGTERM or Ctrl-C."""
     settings = read_settings(config, server__listen=listen, database__url=database)
+    for finding in find_unsafe(settings):
+        if finding.level == "warning":
+            log.warning("config.unsafe", what=finding.words, fix=finding.fix)
     # Nothing that is loaded at the start is garbage, and searching it costs a twentieth of the start; on when ready.
     gc.disable()
     from trunkline.main import serve as serve_until_stopped

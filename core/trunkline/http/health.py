@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from trunkline.errors import StartRefused
+from trunkline.http.rough import server_logger
 from trunkline.log import get_logger
 from trunkline.service.vitals import Vitals
 from trunkline.settings import Settings
@@ -51,7 +52,7 @@ async def open_metrics_door(
     listen = settings.server.metrics_listen
     if listen is None:
         return None
-    runner = web.AppRunner(_metrics_app(vitals, expose), access_log=None)
+    runner = web.AppRunner(_metrics_app(vitals, expose), access_log=None, logger=server_logger())
     await runner.setup()
     host, _, port = listen.rpartition(":")
     try:

@@ -1,4 +1,4 @@
-"""How many unproved requests came from where: guessing is stopped before it costs a signature check."""
+"""How many unproved requests came from where: guessing is stopped before it costs a check or fills the log."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import ipaddress
 
 from trunkline.clock import monotonic
 
-__all__ = ["WrongProofs"]
+__all__ = ["FewLines", "WrongProofs"]
 
 _LIMIT = 30
 _WINDOW_S = 60.0
 _MOST_SOURCES = 10_000
+#: So many refusals of a minute have a log line each, then one of so many.
+_LINES, _SAMPLE = 100, 100
 
 
 class WrongProofs:
@@ -38,6 +40,25 @@ class WrongProofs:
         if len(self._counts) >= _MOST_SOURCES:
             self._counts.clear()
         self._counts[source] = (began, number + 1)
+
+
+class FewLines:
+    """Thins out the log of one kind of line, so that whoever knocks cannot fill the disk."""
+
+    def __init__(self) -> None:
+        self._began, self._seen, self._withheld = 0.0, 0, 0
+
+    def ask(self) -> int | None:
+        """Return how many lines were withheld before this one; None if this one is withheld too."""
+        now = monotonic()
+        if now - self._began >= _WINDOW_S:
+            self._began, self._seen = now, 0
+        self._seen += 1
+        if self._seen > _LINES and self._seen % _SAMPLE:
+            self._withheld += 1
+            return None
+        withheld, self._withheld = self._withheld, 0
+        return withheld
 
 
 def _is_public(source: str) -> bool:

@@ -22,8 +22,8 @@ from trunkline.errors import (
     StoreUnavailable,
     UnknownAccount,
 )
-from trunkline.http.problems import client_address
-from trunkline.http.sources import WrongProofs
+from trunkline.http.problems import client_address, request_id_of
+from trunkline.http.sources import FewLines, WrongProofs
 from trunkline.log import get_logger
 from trunkline.model import new_id
 from trunkline.service.arrivals import AccountFacts, Arrival
@@ -49,7 +49,7 @@ class Webhooks:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._wrong = WrongProofs()
+        self._wrong, self._lines = WrongProofs(), FewLines()
         self._facts: dict[str, AccountFacts] = {}
 
     def add_to(self, app: web.Application) -> None:
@@ -58,21 +58,25 @@ class Webhooks:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request; the 2xx goes out after the commit."""
-        began, account_id = monotonic(), request.match_info["account"]
+        began, account_id, request_id = monotonic(), request.match_info["account"], self._request_id(request)
         connector, outcome = "-", "stored"
         try:
             account = self._account(account_id)
             connector = account.connector_name
-            return await self._take(request, account)
+            return await self._take(request, account, request_id)
         except RequestRefused as error:
             outcome = error.code
-            return self._refuse(request, account_id, error)
+            return self._refuse(request, account_id, request_id, error)
         except StoreUnavailable as error:
             outcome = error.code
-            log.warning("webhook.rejected", account=account_id, reason=error.code)
-            return _problem(503, error.code, {"Retry-After": str(error.after_s)})
+            self._tell(account=account_id[:64], request_id=request_id, reason=error.code, status=503)
+            return _problem(503, error.code, request_id, {"Retry-After": str(error.after_s)})
         finally:
             self._house.metrics.webhook(connector, outcome, monotonic() - began)
+
+    def _request_id(self, request: web.Request) -> str:
+        """Return the id that follows a request through answer, log and rows. That of a configured proxy is kept."""
+        return request_id_of(request) if self._house.settings.server.trusted_proxies else new_id()
 
     def _account(self, account_id: str) -> Account:
         account = self._house.accounts.get(account_id)
@@ -86,7 +90,7 @@ class Webhooks:
             raise StoreUnavailable("The disk has too little room.", code="disk_full", after_s=60)
         return account
 
-    async def _take(self, request: web.Request, account: Account) -> web.Response:
+    async def _take(self, request: web.Request, account: Account, request_id: str) -> web.Response:
         self._check_head(request, account)
         webhook = WebhookRequest(
             method=request.method,
@@ -99,16 +103,16 @@ class Webhooks:
         assert connector is not None  # noqa: S101 - `_account` proved it
         answer = connector.handshake(webhook)
         if answer is not None:
-            return _reply(answer)
+            return _reply(answer, request_id)
         if request.method != "POST":
             raise RequestRefused("Only POST is expected here.", code="method_not_allowed", status=405)
         body = connector.authenticate(webhook)
         items, error = _parsed(connector, body)
-        arrival = self._arrival(account, webhook, body, items, error)
+        arrival = self._arrival(account, webhook, request_id, body=body, items=items, error=error)
         outcome = await self._house.intake.take(arrival)
         if outcome.duplicates:
             self._house.metrics.webhook_duplicates.inc(outcome.duplicates)
-        return _reply(connector.acknowledge(items))
+        return _reply(connector.acknowledge(items), request_id)
 
     def _source(self, request: web.Request) -> str:
         """Return the client's address; what a proxy says of it counts only if that proxy is configured."""
@@ -133,11 +137,12 @@ class Webhooks:
         self,
         account: Account,
         webhook: WebhookRequest,
+        request_id: str,
+        *,
         body: TrustedBody,
         items: Sequence[Item],
         error: str | None,
     ) -> Arrival:
-        raw_id = new_id()
         facts = self._facts.get(account.id)
         assert account.channel_spec is not None  # noqa: S101 - `_account` proved it
         if facts is None or facts.channel is not account.channel_spec:
@@ -145,10 +150,11 @@ class Webhooks:
         proof = facts.channel.capabilities.receiving.proof_header
         headers = {} if proof is None else {proof: webhook.headers.get(proof)}
         return Arrival(
-            raw_id=raw_id,
+            # A proxy may name two requests alike.
+            raw_id=new_id() if self._house.settings.server.trusted_proxies else request_id,
             account=facts,
             received_at=self._house.clock.now_ms(),
-            request_id=raw_id,
+            request_id=request_id,
             method=webhook.method,
             query=_encode(dict(webhook.query)).decode() if webhook.query else "{}",
             headers=_encode(headers).decode(),
@@ -157,16 +163,22 @@ class Webhooks:
             error=error,
         )
 
-    def _refuse(self, request: web.Request, account_id: str, error: RequestRefused) -> web.Response:
+    def _refuse(self, request: web.Request, account_id: str, request_id: str, error: RequestRefused) -> web.Response:
         """Answer a refusal with one log line; nothing was stored."""
         if isinstance(error, SignatureInvalid):
             self._house.metrics.auth_failures.labels("webhook").inc()
             self._wrong.count(self._source(request))
-        log.warning("webhook.rejected", account=account_id[:64], reason=error.code, status=error.status)
-        response = _problem(error.status, error.code, {})
+        self._tell(account=account_id[:64], request_id=request_id, reason=error.code, status=error.status)
+        response = _problem(error.status, error.code, request_id, {})
         if request.can_read_body and not request.content.at_eof():
             response.force_close()
         return response
+
+    def _tell(self, **refusal: Any) -> None:
+        """Write one line about a refusal, of very many only some."""
+        withheld = self._lines.ask()
+        if withheld is not None:
+            log.warning("webhook.rejected", **refusal, **({"withheld": withheld} if withheld else {}))
 
 
 async def _read(request: web.Request, most: int) -> bytes:
@@ -212,10 +224,12 @@ def _refuse_hostile(body: bytes) -> None:
             raise BodyRefused("The body is nested too deeply.", code="too_deep")
 
 
-def _reply(reply: WebhookReply) -> web.Response:
-    return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
+def _reply(reply: WebhookReply, request_id: str) -> web.Response:
+    headers = {"X-Request-Id": request_id}
+    return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type, headers=headers)
 
 
-def _problem(status: int, code: str, headers: dict[str, str]) -> web.Response:
-    body = _encode({"type": "about:blank", "status": status, "code": code})
+def _problem(status: int, code: str, request_id: str, headers: dict[str, str]) -> web.Response:
+    body = _encode({"type": "about:blank", "status": status, "code": code, "request_id": request_id})
+    headers = {**headers, "X-Request-Id": request_id}
     return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)

@@ -25,6 +25,7 @@ from trunkline.contract import (
     TokenCache,
 )
 from trunkline.errors import TrunklineError
+from trunkline.log import get_logger
 from trunkline.plugins import Registry
 from trunkline.service.account import Account, build_connector, close_account, failing, narrow, probe_account
 from trunkline.service.account_closing import retire_connector
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     import httpx2
 
 __all__ = ["Accounts", "check_accounts", "resolve"]
+
+log = get_logger("accounts")
 
 
 @dataclass
@@ -148,6 +151,9 @@ class Accounts:
         account = self._accounts.get(told["id"])
         if account is not None:
             self._told.add(account.id)
+            if account.state != told["state"]:
+                said = {"account": account.id, "before": account.state, "reason": told["reason"]}
+                log.info("channel.state_changed", state=told["state"], **said)
             account.state, account.reason = told["state"], told["reason"]
 
     async def close(self) -> None:

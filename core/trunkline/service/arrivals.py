@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from trunkline.contract import Item
     from trunkline.store import Transaction
 
-__all__ = ["AccountFacts", "Arrival", "ThreadState", "WorkingSet", "placeholder_id"]
+__all__ = ["HANDLER_TRIES", "AccountFacts", "Arrival", "ThreadState", "WorkingSet", "placeholder_id"]
+
+#: A handler that failed is tried this often by itself; what cannot be parsed waits for a person.
+HANDLER_TRIES = 5
 
 
 class Arrival(msgspec.Struct, kw_only=True):

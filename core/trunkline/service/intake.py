@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trunkline.clock import monotonic
 from trunkline.contract import EchoReceived, Ignored, Item, MessageReceived, SubmissionReceived, Unknown
 from trunkline.errors import StoreUnavailable
 from trunkline.log import get_logger
@@ -36,11 +37,16 @@ class Outcome(msgspec.Struct, frozen=True):
     duplicates: int
 
 
+def _nobody(_seconds: float) -> None:
+    """Nobody measures."""
+
+
 class Intake:
     """Stores requests in groups."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, clock: Clock, on_applied: Callable[[float], object] = _nobody) -> None:
+        #: Told, on the writer's thread, how many seconds a group took.
+        self._store, self._clock, self._on_applied = store, clock, on_applied
 
     async def take(self, arrival: Arrival) -> Outcome:
         """Store one request with all its effects; returns after the commit.
@@ -49,12 +55,15 @@ class Intake:
             StoreUnavailable: nothing was stored; the platform must send it again.
         """
         try:
-            return await self._store.writer.write_together(self.apply, arrival)
+            outcome = await self._store.writer.write_together(self.apply, arrival)
         except StoreUnavailable:
             raise
         except Exception as error:
-            log.exception("event.quarantined", raw_id=arrival.raw_id, account=arrival.account.id)
+            log.exception("event.quarantined", **_which(arrival))
             return await self._set_aside(arrival, error)
+        if outcome.state == "quarantined":
+            log.warning("event.quarantined", **_which(arrival), error=arrival.error or "unknown kind of event")
+        return outcome
 
     async def take_page(self, arrival: Arrival, move: Callable[[Transaction], bool]) -> bool:
         """Store a pulled page in the transaction in which `move` moves its cursor.
@@ -74,13 +83,13 @@ class Intake:
         except StoreUnavailable:
             raise
         except Exception as error:
-            log.exception("event.quarantined", raw_id=arrival.raw_id, account=arrival.account.id)
+            log.exception("event.quarantined", **_which(arrival))
             await self._set_aside(arrival, error)
             return await self._store.writer.write(move)
 
     def apply(self, tx: Transaction, arrivals: list[Arrival]) -> list[Outcome]:
         """Store a group of requests; a function of its arguments, run again if the group's commit fails."""
-        now = self._clock.now_ms()
+        now, began = self._clock.now_ms(), monotonic()
         work = WorkingSet(tx, now)
         pairs = [(arrival, item) for arrival in arrivals for item in arrival.items]
         new = _only_new(work, pairs)
@@ -93,6 +102,7 @@ class Intake:
         for arrival in arrivals:
             if arrival.error is not None:
                 _report_quarantine(tx, arrival, "unreadable", arrival.error, now)
+        self._on_applied(monotonic() - began)
         return [outcomes[arrival.raw_id] for arrival in arrivals]
 
     async def _set_aside(self, arrival: Arrival, error: Exception) -> Outcome:
@@ -124,6 +134,10 @@ def _report_quarantine(tx: Transaction, arrival: Arrival, reason: str, words: st
         "error": words,
     }
     tx.append("quarantined", actor=Actor(ActorKind.CONNECTOR, arrival.account.id), at=now, payload=payload)
+
+
+def _which(arrival: Arrival) -> dict[str, str]:
+    return {"raw_id": arrival.raw_id, "account": arrival.account.id, "request_id": arrival.request_id}
 
 
 def _by_id(arrivals: Sequence[Arrival]) -> list[tuple[str, Arrival]]:

@@ -24,7 +24,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from sqlalchemy import BigInteger, Select, cast, func, select, text
+from sqlalchemy import BigInteger, Executable, and_, case, cast, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from trunkline.clock import monotonic
@@ -32,6 +32,7 @@ from trunkline.contract import Clock
 from trunkline.errors import TrunklineError
 from trunkline.log import get_logger
 from trunkline.service.account import Account
+from trunkline.service.arrivals import HANDLER_TRIES
 from trunkline.service.search import CURSOR
 from trunkline.store import Store, schema
 
@@ -48,6 +49,8 @@ _STATES = ("connecting", "connected", "sign_in_needed", "failing", "disabled")
 #: Accounts beyond these share one label, so that a big house does not burst its Prometheus.
 _MOST_ACCOUNTS = 200
 _LAG_EVERY_S = 0.5
+#: A commit that takes longer is told.
+_SLOW_S = 1.0
 
 _delivery, _raw, _breaker, _token = schema.delivery, schema.raw_request, schema.breaker, schema.access_token
 #: Word for word the conditions of the partial indexes: the planner compares text, so a backlog is counted at
@@ -56,7 +59,8 @@ _UNDONE = text("state IN ('queued', 'sending', 'retrying', 'held', 'uncertain')"
 _QUARANTINED = text("state = 'quarantined'")
 _BACKLOG = select(_delivery.c.state, func.count(), func.min(_delivery.c.created_at)).where(_UNDONE)
 _OUTBOX = _BACKLOG.group_by(_delivery.c.state)
-_QUARANTINE = select(func.count()).select_from(_raw).where(_QUARANTINED)
+_PENDING = case((and_(_raw.c.reason == "handler_error", _raw.c.attempts < HANDLER_TRIES), _raw.c.received_at))
+_QUARANTINE = select(func.count(), func.count(_PENDING), func.min(_PENDING)).select_from(_raw).where(_QUARANTINED)
 _OPEN = select(func.count()).select_from(_breaker).where(_breaker.c.state == "open")
 _INDEXED = select(cast(schema.cursor.c.position, BigInteger)).where(schema.cursor.c.name == CURSOR).scalar_subquery()
 _SEARCH_LAG = select(func.coalesce(func.max(schema.event.c.seq), 0) - func.coalesce(_INDEXED, 0))
@@ -81,6 +85,9 @@ class Metrics:
         self.webhook_ack = self._histogram("webhook_ack_seconds", "From the request to our answer", _ACK)
         self.webhook_duplicates = self._counter("webhook_duplicates", "Items that had been stored before")
         self.quarantined = self._gauge("events_quarantined", "Raw requests that wait for an operator")
+        self.inbox_backlog = self._gauge("inbox_backlog", "Stored requests whose effects are still to come")
+        self.inbox_oldest = self._gauge("inbox_oldest_age_seconds", "Age of the oldest of them")
+        self.event_process = self._histogram("event_process_seconds", "Time of handling one group of requests", _COMMIT)
         self.auth_failures = self._counter("auth_failures", "Refused credentials and signatures", "kind")
 
     def _ways_out(self) -> None:
@@ -138,6 +145,8 @@ class Metrics:
         """Note one group commit; `Writer.on_commit`."""
         self.db_commit.observe(seconds)
         self.db_rows.observe(rows)
+        if seconds > _SLOW_S:
+            log.warning("db.slow", seconds=round(seconds, 3), rows=rows)
 
     def watch_loop(self) -> None:
         """Begin to measure how late timers of the running loop fire."""
@@ -172,13 +181,16 @@ class Metrics:
     async def _backlog(self, store: Store, now: int) -> None:
         async with store.read() as connection:
 
-            async def rows(statement: Select[Any]) -> list[Any]:
+            async def rows(statement: Executable) -> list[Any]:
                 return list((await connection.execute(statement)).all())
 
             outbox, tokens = await rows(_OUTBOX), await rows(_TOKENS)
             self.search_lag.set((await rows(_SEARCH_LAG))[0][0])
-            self.quarantined.set((await rows(_QUARANTINE))[0][0])
+            waiting, pending, oldest = (await rows(_QUARANTINE))[0]
             self.breaker_open.set((await rows(_OPEN))[0][0])
+        self.quarantined.set(waiting)
+        self.inbox_backlog.set(pending)
+        self.inbox_oldest.set(0 if oldest is None else max(0, now - oldest) / 1000)
         for gauge in (self.outbox_messages, self.outbox_oldest, self.token_expires):
             gauge.clear()
         for state, count, oldest in outbox:

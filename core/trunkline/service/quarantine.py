@@ -11,7 +11,7 @@ from trunkline.contract import TrustedBody, Unknown
 from trunkline.errors import TrunklineError
 from trunkline.log import get_logger, redact
 from trunkline.model import Actor
-from trunkline.service.arrivals import AccountFacts, Arrival
+from trunkline.service.arrivals import HANDLER_TRIES, AccountFacts, Arrival
 from trunkline.service.restoring import Difference, repair
 from trunkline.service.worker import Worker
 from trunkline.store import schema
@@ -30,8 +30,6 @@ log = get_logger("quarantine")
 
 _r = schema.raw_request.c
 _PREVIEW = 2000
-#: A handler that failed is tried this often by itself; what cannot be parsed waits for a person.
-_TRIES = 5
 _PAUSE_MS = 1000
 
 
@@ -175,7 +173,7 @@ class QuarantineRetry(Worker):
         """Try what is due; the pause grows with the attempts."""
         now = self.clock.now_ms()
         query = select(_r.id, _r.attempts, _r.updated_at).where(
-            _r.state == "quarantined", _r.reason == "handler_error", _r.attempts < _TRIES
+            _r.state == "quarantined", _r.reason == "handler_error", _r.attempts < HANDLER_TRIES
         )
         async with self._house.store.read() as connection:
             rows = (await connection.execute(query.order_by(_r.id).limit(50))).fetchall()

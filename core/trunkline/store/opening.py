@@ -89,10 +89,11 @@ class Store:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._listening, self._notices = (), None
-        await self.writer.stop()
+        # Readers first: SQLite empties its write-ahead log when the last connection closes, and theirs must not write.
         if self._readers is not None:
             await self._readers.dispose()
             self._readers = None
+        await self.writer.stop()
         self._release()
 
     @contextlib.asynccontextmanager

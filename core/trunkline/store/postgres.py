@@ -42,7 +42,7 @@ _TRANSIENT = (pg.SerializationFailure, pg.DeadlockDetected)
 #: Class of the error → (code, words).
 _UNAVAILABLE: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (pg.DiskFull, "disk_full", "The disk with the database is full."),
-    (pg.LockNotAvailable, "database_locked", "Another program holds the database."),
+    (pg.LockNotAvailable, "database_locked", "Another program holds the database: end it, then try again."),
     (pg.QueryCanceled, "database_slow", "The database did not answer in time."),
     (pg.IdleInTransactionSessionTimeout, "database_gone", "This process stood still in the middle of a write."),
     (pg.ReadOnlySqlTransaction, "database_read_only", "The database cannot be written."),

@@ -32,8 +32,8 @@ _BACKPORTS = {(3, 44, 6), (3, 50, 7)}
 _UNAVAILABLE = {
     "SQLITE_FULL": ("disk_full", "The disk with the database is full."),
     "SQLITE_IOERR": ("io_error", "The disk with the database reports an error."),
-    "SQLITE_BUSY": ("database_locked", "Another program holds the database."),
-    "SQLITE_LOCKED": ("database_locked", "Another program holds the database."),
+    "SQLITE_BUSY": ("database_locked", "Another program holds the database: end it, then try again."),
+    "SQLITE_LOCKED": ("database_locked", "Another program holds the database: end it, then try again."),
     "SQLITE_CANTOPEN": ("database_gone", "The database file cannot be opened."),
     "SQLITE_READONLY": ("database_read_only", "The database file cannot be written."),
     "SQLITE_CORRUPT": ("database_corrupt", "The database file is damaged."),

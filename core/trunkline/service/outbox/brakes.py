@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trunkline.log import get_logger
 from trunkline.service.account_rows import note_state
 from trunkline.service.outbox.schedule import PROBE_EVERY_MS
 from trunkline.store import schema
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from trunkline.store import Transaction
 
 __all__ = ["Brakes"]
+
+log = get_logger("outbox")
 
 #: Failures in a row that open the breaker.
 _LIMIT = 5
@@ -52,6 +55,7 @@ class Brakes:
             return
         if brake.state != "closed":
             brake.blocked_until = brake.opened_at = brake.reason = None
+            log.info("breaker.closed", account_id=account_id)
             note_state(self._tx, account_id, state="connected", reason=None, now=now)
         brake.state, brake.failures = "closed", 0
         self._moved[account_id] = brake
@@ -75,6 +79,7 @@ class Brakes:
             note_state(self._tx, brake.account_id, state=state, reason=ruling.text, now=now)
         if brake.state != "open":
             brake.state, brake.opened_at = "open", now
+            log.warning("breaker.opened", account_id=brake.account_id, failures=brake.failures, code=ruling.code)
 
     def save(self) -> None:
         """Write what moved."""
