@@ -7,7 +7,7 @@ import contextlib
 import json
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.promises.history import History
@@ -19,6 +19,7 @@ __all__ = [
     "Line",
     "Wire",
     "ask",
+    "ask_and_leave",
     "deliver",
     "line_body",
     "line_event",
@@ -193,6 +194,19 @@ async def ask(port: int, path: str) -> int:
         return 0
     finally:
         wire.close()
+
+
+async def ask_and_leave(port: int, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> None:
+    """Send one request on a connection of its own and hang up before any answer."""
+    given = {**headers, "Host": "127.0.0.1", "Content-Length": str(len(body))}
+    given |= {"Content-Type": "application/json"} if body else {}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+    with contextlib.suppress(OSError, EOFError):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
 
 
 async def deliver(

@@ -28,36 +28,29 @@ def _hurry(value: str) -> None:
 def _no_order(_value: str) -> None:
     """Claim without looking at what lies before in the thread."""
     from trunkline.service.outbox import claims, pending
-    from trunkline.store import Prepared
+    from trunkline.store import Prepared, schema
 
     d = claims._d
     query = pending.READ.where(
         d.account_id == bindparam("account"), claims.IS_ACTIVE, d.due_at <= bindparam("now"), claims._FREE
     )
-    claims._DUE = Prepared(query.order_by(d.due_at, d.position.desc(), d.part).limit(bindparam("room")))
+    newest = query.order_by(d.due_at, d.position.desc(), d.part).limit(bindparam("room"))
+    claims._DUE = Prepared(newest.with_for_update(skip_locked=True, of=schema.delivery))
 
 
 def _sent_first(_value: str) -> None:
     """Mark as sent, then send."""
-    from sqlalchemy import update
-
     from trunkline.service.outbox import claims
-    from trunkline.store import Prepared, schema
+    from trunkline.store import Transaction
 
-    d = claims._d
-    claims._TAKE = Prepared(
-        update(schema.delivery)
-        .where(d.id == bindparam("delivery"))
-        .values(
-            state="sent",
-            fence=d.fence + 1,
-            attempts=d.attempts + 1,
-            credential_id=bindparam("credential"),
-            key=bindparam("key"),
-            sent_at=bindparam("now"),
-            updated_at=bindparam("now"),
-        )
-    )
+    rewrite = Transaction.rewrite
+
+    def early(self: Transaction, what: Any, rows: Any) -> None:
+        if what is claims._TAKE:
+            rows = [tuple("sent" if value == "sending" else value for value in row) for row in rows]
+        rewrite(self, what, rows)
+
+    Transaction.rewrite = early  # type: ignore[method-assign,assignment]  # that is the fault
 
 
 def _new_key(_value: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import random
 import re
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.promises.clients import ask_and_leave
 from tests.promises.history import Database
 from tests.promises.processes import Server, line_account
 from trunkline.testing.faults import Fault
@@ -113,17 +115,26 @@ class Agent:
             await asyncio.sleep(0.02)
         return None
 
+    async def reply_and_leave(self, thread: str, text: str) -> None:
+        """Answer under the key that `reply` uses, and hang up before the house says anything."""
+        body, headers = json.dumps({"text": text}).encode(), self._headers(f"key-{text}")
+        path = f"/api/v1/threads/{thread}/messages"
+        await ask_and_leave(self._servers[0].port, "POST", path, headers, body)
+
+    def _headers(self, key: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}", **({"Idempotency-Key": key} if key else {})}
+
     async def get(self, path: str) -> tuple[int, Any]:
         """GET from the first server."""
-        headers = {"Authorization": f"Bearer {self._token}"}
-        async with self._session.get(f"{self._servers[0].address}/api/v1{path}", headers=headers) as answer:
+        url = f"{self._servers[0].address}/api/v1{path}"
+        async with self._session.get(url, headers=self._headers()) as answer:
             return answer.status, await answer.json(content_type=None)
 
     async def post(self, path: str, body: Any, *, key: str | None = None) -> tuple[int, Any]:
         """POST to the next server; (0, None) when there was no answer."""
         self._turn += 1
         server = self._servers[self._turn % len(self._servers)]
-        headers = {"Authorization": f"Bearer {self._token}", **({"Idempotency-Key": key} if key else {})}
+        headers = self._headers(key)
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
             async with self._session.post(f"{server.address}/api/v1{path}", json=body, headers=headers) as answer:
                 return answer.status, await answer.json(content_type=None)

@@ -1,15 +1,14 @@
 """The deliberate breaks. Each promise test runs against its own and must find the harm; none ships.
 
 `plant("ack_first,clock_offset_ms=5000")` changes this process; the servers of the tests call it with TRUNKLINE_SEED.
-A seed is a function of one text, its value ("" if none was given). Faults of the outbox are in `outbox_seeds.py`, if
-that file is there: a table `SEEDS` of the same shape.
+A seed is a function of one text, its value ("" if none was given). Faults of the outbox are in `outbox_seeds.py`, those
+of the visitor protocol in `hosted_seeds.py`: tables `SEEDS` of the same shape.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import importlib.util
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +20,9 @@ Seed = Callable[[str], None]
 
 def plant(names: str) -> None:
     """Apply seeds written as `name` or `name=value`, with commas between."""
-    table = dict(SEEDS)
-    if importlib.util.find_spec("tests.promises.outbox_seeds") is not None:
-        table |= importlib.import_module("tests.promises.outbox_seeds").SEEDS
+    from tests.promises import hosted_seeds, outbox_seeds
+
+    table = {**SEEDS, **outbox_seeds.SEEDS, **hosted_seeds.SEEDS}
     for each in filter(None, names.split(",")):
         name, _, value = each.partition("=")
         table[name](value)
@@ -238,7 +237,8 @@ def _no_client_limits(_value: str) -> None:
     """No fault: visitors may write as often as they like."""
     from trunkline.hosted.limiting import Limiter
 
-    Limiter.take = lambda self, name, who, amount=1.0: None  # type: ignore[method-assign]  # tests only
+    limiter: Any = Limiter
+    limiter.take = lambda *_given, **_more: None
 
 
 def _read_then_listen(_value: str) -> None:
