@@ -51,6 +51,8 @@ class Desk(Connector):
         self.asked: list[PullRequest] = []
         self.trouble: list[Exception] = []
         self.gate: asyncio.Event | None = None
+        #: Set when somebody has come to the gate.
+        self.at_gate = asyncio.Event()
 
     def say(self, *texts: str, at: int = NOON + 1000) -> None:
         self.kept += [(at, text) for text in texts]
@@ -71,6 +73,7 @@ class Desk(Connector):
     async def pull(self, request: PullRequest) -> Page:
         self.asked.append(request)
         if self.gate is not None:
+            self.at_gate.set()
             await self.gate.wait()
         if self.trouble:
             raise self.trouble.pop(0)
@@ -173,6 +176,7 @@ async def test_a_notification_during_a_pull_means_once_more(world: World) -> Non
     puller = await world.open(platform)
     platform.gate = asyncio.Event()
     await puller.step()
+    await platform.at_gate.wait()
     await world.notified("token-1")
     await puller.step()
     platform.gate.set()
@@ -220,6 +224,7 @@ async def test_another_takes_over_from_one_that_died_and_its_late_page_is_droppe
     dead = await world.open(platform)
     platform.gate = asyncio.Event()
     await dead.step()
+    await platform.at_gate.wait()
     clock.advance(seconds=46)
     platform_gate, platform.gate = platform.gate, None
     heir = world.worker()

@@ -105,6 +105,11 @@ async def test_a_wrong_password_an_unknown_address_and_a_disabled_agent_look_the
     assert seen == {(401, "sign_in_refused", "The address or the password is wrong.")}
 
 
+async def test_an_address_that_no_database_can_hold_is_refused_like_any_other_wrong_input(nobody: Client) -> None:
+    refused = await nobody.call("POST", "/sessions", {"email": "a\x00@shop.example", "password": "x"})
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "email")
+
+
 async def test_the_sixth_try_for_one_account_in_a_minute_is_refused(desk: Running, nobody: Client) -> None:
     wrong = {"email": ADA[0], "password": "wrong"}
     codes = [(await nobody.call("POST", "/sessions", wrong)).code for _ in range(5)]

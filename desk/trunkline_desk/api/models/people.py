@@ -84,7 +84,9 @@ class AgentInvited(Answer):
 class SignInBody(Body):
     """What an agent signs in with."""
 
-    email: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254)]
+    email: Annotated[
+        str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^\x00]*$")
+    ]
     password: Password
 
 
