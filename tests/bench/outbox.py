@@ -6,6 +6,7 @@ Beside it, in the same run, what aiohttp's client alone sends to the same platfo
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 import time
 from collections.abc import Sequence
@@ -79,6 +80,7 @@ async def _through_the_house(host: str) -> tuple[float, float]:
             await yard.account(_OverHttp(f"http://{host}", client), capabilities(concurrency=_CONCURRENCY))
             threads = [await yard.thread() for _ in range(_THREADS)]
             await asyncio.gather(*(yard.post(one, *[f"r{n}" for n in range(_EACH)]) for one in threads))
+            gc.freeze()  # As `serve` does when it is ready.
             figures = await _drain(yard, store)
         await store.close()
     return figures

@@ -253,14 +253,16 @@ class _Reader:
 
     async def delay_of(self, text: str) -> float:
         """Send a text from another tab and return how long it took to come to this one; for ever is no number."""
-        self.heard[text] = asyncio.get_running_loop().create_future()
+        heard = self.heard[text] = asyncio.get_running_loop().create_future()
         began = time.monotonic()
         await self.visitor.say(text)
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                return await self.heard.pop(text) - began
+                return await heard - began
         except TimeoutError:
             return math.inf
+        finally:
+            del self.heard[text]
 
     async def stop(self) -> None:
         await self.socket.close()
