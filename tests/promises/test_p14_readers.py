@@ -253,7 +253,8 @@ class _Reader:
 
     async def delay_of(self, text: str) -> float:
         """Send a text from another tab and return how long it took to come to this one; for ever is no number."""
-        heard = self.heard[text] = asyncio.get_running_loop().create_future()
+        heard: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.heard[text] = heard
         began = time.monotonic()
         await self.visitor.say(text)
         try:
