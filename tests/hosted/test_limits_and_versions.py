@@ -132,6 +132,14 @@ async def test_an_account_may_have_limits_of_its_own(sqlite_url: str, open_place
         for key, statuses in ((KEY, [201, 429]), (OTHER_KEY, [201] * 5 + [429])):
             answers = [await place.call("POST", "/tokens", {}, headers={**there, "X-Inbox-Key": key}) for _ in statuses]
             assert [answer.status for answer in answers] == statuses
+        # An equal figure of another account is counted for itself.
+        place.connector("mill").limits = {"tokens.ip": Limit(3600, 1)}
+        fresh = {"X-Forwarded-For": f"{PUBLIC}2"}
+        answers = [
+            await place.call("POST", "/tokens", {}, headers={**fresh, "X-Inbox-Key": key})
+            for key in (KEY, OTHER_KEY, KEY, OTHER_KEY)
+        ]
+        assert [answer.status for answer in answers] == [201, 201, 429, 429]
         plan = {"name": "a.txt", "size": 1, "mime": "text/plain"}
         assert [(await ana.call("POST", "/uploads", plan)).status for _ in range(2)] == [201, 429]
         place.clock.advance(seconds=60)

@@ -29,6 +29,7 @@ def ask(account: Account, name: str, question: Callable[[HostedConnector], T], o
     try:
         return question(connector)
     except Exception as error:
+        # A plugin's own code: whatever it raises must stay with its account.
         known = _told.setdefault(connector, set())
         if name not in known:
             known.add(name)

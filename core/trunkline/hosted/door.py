@@ -311,7 +311,8 @@ def _check_limits(
         if not name.endswith(".ip") and holder is not None:
             front.limiter.take(name, holder.visitor_id, own=own)
         elif is_public(address):
-            front.limiter.take(name, address, own=own)
+            who = address if inbox is None or own is None else f"{inbox.account.id} {address}"
+            front.limiter.take(name, who, own=own)
 
 
 async def _read(request: web.Request) -> bytes:

@@ -150,15 +150,13 @@ class Front:
 
     def place(self, holder: Holder, text: str) -> int | None:
         """Return the event that a cursor stands at; None when it is over, and everything must be read anew."""
-        cursor = self.signer.read_cursor(holder.visitor_id, text)
-        if cursor is None or cursor.epoch != holder.epoch or cursor.seq > self.house.feed.last_seq:
-            return None
-        return cursor.seq
+        cursor = self._cursor(holder, text)
+        return None if cursor is None or cursor.seq > self.house.feed.last_seq else cursor.seq
 
     async def resume(self, holder: Holder, text: str) -> int | None:
         """Return the event to go on after; None when a cursor is over, as it is when a backup was put back since."""
-        cursor = self.signer.read_cursor(holder.visitor_id, text)
-        if cursor is None or cursor.epoch != holder.epoch:
+        cursor = self._cursor(holder, text)
+        if cursor is None:
             return None
         query = select(schema.event.c.at).where(schema.event.c.seq == cursor.seq)
         async with self.house.store.read() as connection:
@@ -169,6 +167,11 @@ class Front:
         # What seems to come from the future was written before a clock was put back: it proves nothing.
         is_ours = at <= cursor.at + _SKEW_MS or at > self.house.clock.now_ms() + _SKEW_MS
         return cursor.seq if is_ours else None
+
+    def _cursor(self, holder: Holder, text: str) -> Cursor | None:
+        """Return what a cursor says; None if it is not this visitor's, or from before a merge."""
+        cursor = self.signer.read_cursor(holder.visitor_id, text)
+        return cursor if cursor is not None and cursor.epoch == holder.epoch else None
 
     def features(self, inbox: Inbox, client: Client, *, verified: bool) -> Features:
         """Return what a client may use, and why not."""

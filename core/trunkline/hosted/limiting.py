@@ -73,13 +73,13 @@ class Limiter:
         self._limits[name] = limit
 
     def take(self, name: str, who: str, amount: float = 1.0, *, own: Limit | None = None) -> None:
-        """Use up some of a limit; `own` is an account's own figure, which is counted for itself.
+        """Use up some of a limit; `own` is an account's own figure, and then `who` must be nobody of another account.
 
         Raises:
             ClientRefused: 429 with the seconds until there is enough again.
         """
         limit = own or self._limits[name]
-        missing = self._missing((name if own is None else f"{name} {own.per_hour}", who), limit, amount)
+        missing = self._missing((name, who), limit, amount)
         if missing > 0:
             seconds = math.ceil(missing / limit.per_hour * 3600)
             raise ClientRefused("rate_limited", retry_after=max(1, seconds))
