@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import warm
+from tests.core.conftest import HandClock
 from tests.desk.conftest import KEY, Opener, Template
 from tests.desk.harness import BO, Client, Running
 from tests.desk.rich import FAIR, fair, open_fair
 from tests.desk.test_messages import last_message, reply
 from tests.desk.test_rich_replies import pass_the_window
+from trunkline.clock import SystemClock
 from trunkline.contract import AccessToken
 from trunkline.errors import TryLater
 from trunkline.service.metrics import Metrics
@@ -268,12 +270,16 @@ def show(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 async def test_the_command_shows_the_same_beside_a_running_desk(
-    sqlite_template: Template, settings_file: Path, tmp_path: Path, open_desk: Opener
+    sqlite_template: Template, settings_file: Path, tmp_path: Path, open_desk: Opener, clock: HandClock
 ) -> None:
     file = tmp_path / "trunkline.db"
     file.write_bytes(Path(sqlite_template[0]).read_bytes())
     url = f"sqlite:///{file}"
     async with open_desk(url, sqlite_template[1]) as desk:
+        # The command goes by the machine's clock.
+        ahead = SystemClock().now_ms() - clock.now
+        clock.now += ahead
+        await desk.house.applications["desk"].jumped(ahead)
         await plant(desk)
         head = settings_file.read_text().partition("[[accounts]]")[0]
         config = tmp_path / "beside.toml"

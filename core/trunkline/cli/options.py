@@ -88,15 +88,15 @@ async def open_reader(store: Store) -> AsyncIterator[AsyncConnection]:
     path = getattr(store.backend, "path", None)
     if path is not None and not path.exists():
         raise StartRefused(f"There is no database {path} yet: it is made by `trunkline serve` or `trunkline migrate`.")
-    engine = store.backend.readers()
+    readers = store.backend.readers()
     try:
-        async with engine.connect() as connection:
+        async with readers.connect() as connection:
             yield connection
     except DBAPIError as error:
         words = str(error.orig).strip().split("\n", 1)[0]
         raise StartRefused(f"The database cannot be read: {words}. Run `trunkline doctor`.") from error
     finally:
-        await engine.dispose()
+        await readers.dispose()
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from trunkline.errors import ConfigError, StartRefused
 from trunkline.log import get_logger
@@ -16,18 +16,22 @@ from trunkline.store.sqlite import FileLock, SqliteBackend, has_wal_reset_bug
 from trunkline.store.writer import Writer
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from trunkline.store.notices import Notices
     from trunkline.store.postgres import PostgresBackend
+    from trunkline.store.readers import Readers
 
 __all__ = ["Store"]
 
 log = get_logger("store")
 
+T = TypeVar("T")
+
 
 class Store:
-    """One database: `writer` for every write, `read()` for everything else."""
+    """One database: `writer` for every write, `read()` and `ask()` for everything else."""
 
     def __init__(
         self,
@@ -46,7 +50,7 @@ class Store:
         self.migrations = (core_migrations(), *migrations)
         self._may_migrate = may_migrate
         self.writer = Writer(self.backend, max_queue=max_queue)
-        self._readers: AsyncEngine | None = None
+        self._readers: Readers | None = None
         self._listening: tuple[asyncio.Task[None], ...] = ()
         self._notices: Notices | None = None
         #: Called on the loop when another process committed: (last seq, workers to wake).
@@ -99,10 +103,17 @@ class Store:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Borrow a read-only connection."""
+        async with self._open_readers().connect() as connection:
+            yield connection
+
+    async def ask(self, reader: Callable[[Connection], T]) -> T:
+        """Run a plain function on a read-only connection, in one transaction."""
+        return await self._open_readers().ask(reader)
+
+    def _open_readers(self) -> Readers:
         if self._readers is None:
             raise StartRefused("The store is not open.")
-        async with self._readers.connect() as connection:
-            yield connection
+        return self._readers
 
     def notify(self, notice: str) -> None:
         """Tell the other processes something that nothing keeps; best effort, never waits. One process has nobody."""

@@ -11,7 +11,7 @@ from psycopg import errors as pg
 from sqlalchemy import Connection, Engine, Text, bindparam, create_engine, event, func, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from trunkline.errors import StoreUnavailable
@@ -19,6 +19,7 @@ from trunkline.log import get_logger
 from trunkline.store import schema
 from trunkline.store.notices import NOTICE_CHANNEL, Notices, connected
 from trunkline.store.prepared import Prepared
+from trunkline.store.readers import Readers
 
 if TYPE_CHECKING:
     from trunkline.store.transaction import Transaction
@@ -52,7 +53,7 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error], str, str], ...] = (
 
 
 class PostgresBackend:
-    """The writer's side of PostgreSQL, and the engine for readers."""
+    """The writer's side of PostgreSQL, and its readers."""
 
     #: Rows are locked as they are touched.
     begin = "BEGIN"
@@ -72,9 +73,9 @@ class PostgresBackend:
         event.listen(engine, "connect", _keep_statements)
         return engine
 
-    def readers(self) -> AsyncEngine:
-        """Return the engine of the readers; their transactions are read-only."""
-        return create_async_engine(
+    def readers(self) -> Readers:
+        """Return the readers; their transactions are read-only."""
+        engine = create_async_engine(
             self.url,
             pool_size=8,
             # None over the limit: what is opened in a rush and closed again costs more than waiting.
@@ -85,6 +86,7 @@ class PostgresBackend:
                 "connect_timeout": 10,
             },
         )
+        return Readers(engine)
 
     def connect(self) -> Connection:
         """Open this process's read-write connection."""

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool, QueuePool
 
 from trunkline.errors import StartRefused, StoreUnavailable
 from trunkline.store import schema
 from trunkline.store.prepared import Prepared
+from trunkline.store.readers import THREADS, FileReaders, Readers
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -86,7 +87,7 @@ class FileLock:
 
 
 class SqliteBackend:
-    """The writer's side of SQLite, and the engines for readers."""
+    """The writer's side of SQLite, and its readers."""
 
     #: Takes the right to write at once, waiting at most the busy time-out.
     begin = "BEGIN IMMEDIATE"
@@ -106,16 +107,18 @@ class SqliteBackend:
         event.listen(engine, "connect", self._prepare_writer)
         return engine
 
-    def readers(self) -> AsyncEngine:
-        """Return the engine of the readers; their connections refuse to write.
+    def readers(self) -> Readers:
+        """Return the readers; their connections refuse to write.
 
         None over the limit: what is opened in a rush and closed again costs more than waiting.
         """
-        engine = create_async_engine(
-            f"sqlite+aiosqlite:///file:{self.path}?mode=ro&uri=true", pool_size=8, max_overflow=0
-        )
+        place = f"/file:{self.path}?mode=ro&uri=true"
+        engine = create_async_engine(f"sqlite+aiosqlite://{place}", pool_size=8, max_overflow=0)
         event.listen(engine.sync_engine, "connect", _prepare_reader)
-        return engine
+        plain = create_engine(f"sqlite://{place}", poolclass=QueuePool, pool_size=THREADS, max_overflow=0)
+        event.listen(plain, "connect", _prepare_plain_reader)
+        event.listen(plain, "begin", _begin_reading)
+        return FileReaders(engine, plain)
 
     def connect(self) -> Connection:
         """Open the one read-write connection."""
@@ -161,3 +164,13 @@ def _prepare_reader(connection: Any, _record: Any) -> None:
     for pragma in ("query_only=ON", "busy_timeout=5000", "cache_size=-16384"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _prepare_plain_reader(connection: sqlite3.Connection, record: Any) -> None:
+    # The driver begins transactions only to write; ours begin below, so that what is read fits together.
+    connection.isolation_level = None
+    _prepare_reader(connection, record)
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

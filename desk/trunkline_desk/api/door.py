@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -52,8 +53,7 @@ async def admit(desk: Desk, request: web.Request, action: Action) -> Actor:
     token = _bearer(request)
     found = None
     if token is not None:
-        async with desk.house.store.read() as connection:
-            found = await find_actor(connection, token, desk.now())
+        found = await desk.house.store.ask(partial(find_actor, token=token, now=desk.now()))
     if found is None:
         words = "Sign in first." if token is None else "This token is over; sign in again."
         raise Problem(401, "sign_in_needed", words, headers={"WWW-Authenticate": "Bearer"})

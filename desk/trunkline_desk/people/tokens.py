@@ -17,7 +17,7 @@ from trunkline_desk.schema import agent, agent_token
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import Select
+    from sqlalchemy import Connection, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from trunkline.store import Transaction
@@ -96,11 +96,10 @@ def _tokens() -> Select[Any]:
     ).join_from(agent_token, agent, agent.c.id == agent_token.c.agent_id)
 
 
-async def find_actor(connection: AsyncConnection, token: str, now: int) -> tuple[Actor, int] | None:
+def find_actor(database: Connection, token: str, now: int) -> tuple[Actor, int] | None:
     """Return whose token this is and when it was last used, None when it opens nothing."""
-    found = (
-        await connection.execute(_tokens().where(agent_token.c.token_hash == fingerprint(token), _good(now)))
-    ).one_or_none()
+    query = _tokens().where(agent_token.c.token_hash == fingerprint(token), _good(now))
+    found = database.execute(query).one_or_none()
     if found is None:
         return None
     return Actor(found.id, found.name, found.email, Role(found.role), found.token_id), found.last_used_at

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import CursorResult, Executable
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trunkline.http.problems import FieldError, Problem
 from trunkline.store import Store
@@ -29,20 +28,14 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z
 class Database(Protocol):
     """What a reader asks: the connection of a reader, or the transaction of a write that answers with what it wrote."""
 
-    def execute(self, statement: Executable, /) -> CursorResult[Any]:
+    def execute(self, statement: Executable, parameters: Mapping[str, Any] | None = None, /) -> CursorResult[Any]:
         """Run a statement."""
         ...
 
 
 def ask(store: Store, reader: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
     """Run a reader on a read-only connection, in one transaction."""
-    return _ask(store, lambda database: reader(database, *args, **kwargs))
-
-
-async def _ask(store: Store, reader: Callable[[Any], T]) -> T:
-    connection: AsyncConnection
-    async with store.read() as connection:
-        return await connection.run_sync(reader)
+    return store.ask(lambda database: reader(database, *args, **kwargs))
 
 
 def cursor_of(*place: int | str) -> str:

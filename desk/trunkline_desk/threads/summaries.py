@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from trunkline.contract import Capabilities, Channel
 from trunkline.service.arrivals import AccountFacts
@@ -24,6 +24,11 @@ __all__ = ["channel_of", "contact_summaries", "summaries"]
 
 _window, _media = schema.window, schema.media
 _contact, _identity = schema.contact, schema.identity
+# Built once: a list of fifty values is more work to build into a statement than to ask for.
+_WINDOWS = select(_window.c.thread_id, _window.c.name, _window.c.expires_at, _window.c.remaining).where(
+    _window.c.thread_id.in_(bindparam("threads", expanding=True))
+)
+_MEDIA = select(_media).where(_media.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def channel_of(house: House, account_id: str, code: str | None = None) -> Channel:
@@ -65,9 +70,9 @@ def contact_summaries(database: Database, ids: Iterable[str]) -> dict[str, dict[
     return {row.id: {"id": row.id, "name": row.shown_name, "avatar": avatars.get(row.avatar_id)} for row in rows}
 
 
-def _windows(database: Database, threads: Iterable[str]) -> dict[str, dict[str, Open]]:
+def _windows(database: Database, threads: Sequence[str]) -> dict[str, dict[str, Open]]:
     found: dict[str, dict[str, Open]] = {}
-    for row in database.execute(select(_window).where(_window.c.thread_id.in_(threads))):
+    for row in database.execute(_WINDOWS, {"threads": threads}):
         found.setdefault(row.thread_id, {})[row.name] = (row.expires_at, row.remaining)
     return found
 
@@ -75,4 +80,4 @@ def _windows(database: Database, threads: Iterable[str]) -> dict[str, dict[str, 
 def _avatars(database: Database, ids: set[str]) -> dict[str, dict[str, Any]]:
     if not ids:
         return {}
-    return {row.id: media_snapshot(row) for row in database.execute(select(_media).where(_media.c.id.in_(ids)))}
+    return {row.id: media_snapshot(row) for row in database.execute(_MEDIA, {"ids": list(ids)})}
