@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.core.conftest import HandClock
 from tests.desk.conftest import KEY, Template, sqlite_template
 from tests.journeys.shop import Open, Shop
 from tests.journeys.shop import open_shop as opened
+from tests.journeys.street import Street, open_street
 
 __all__ = ["sqlite_template"]
 
@@ -37,3 +39,12 @@ async def shop(open_shop: Open, clock: HandClock) -> AsyncIterator[Shop]:
     """A shop at noon, where time passes only when a test says so."""
     async with open_shop(clock=clock) as shop:
         yield shop
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def street(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Template) -> AsyncIterator[Street]:
+    """All channels beside each other, for a whole file of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRUNKLINE_SECRET_KEY", KEY)
+        async with open_street(tmp_path_factory.mktemp("street"), sqlite_template) as street:
+            yield street

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, Phase, example, given, settings
 
 from tests.conftest import Rounds
-from tests.desk.conftest import KEY, Template
 from tests.journeys.composing import corners, replies
 from tests.journeys.counter import Counter, Shown, counter_of
-from tests.journeys.street import Street, open_street
+from tests.journeys.street import Street
 from trunkline.model import ContentKind, Level
 from trunkline.plugins import load_registry
 
@@ -39,14 +37,6 @@ KINDS = {
     "template": {"cards", "text"},
 }
 LESS = {"audio": {"file"}, "video": {"cards"}}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def street(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Template) -> AsyncIterator[Street]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRUNKLINE_SECRET_KEY", KEY)
-        async with open_street(tmp_path_factory.mktemp("street"), sqlite_template) as street:
-            yield street
 
 
 # ---------------------------------------------------------------- what is compared

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.desk.conftest import KEY, Template
 from tests.desk.harness import ADA, Answer, Client
 from tests.journeys.shop import until
-from tests.journeys.street import Street, open_street
+from tests.journeys.street import Street
 from trunkline.testing.phones import Action
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -40,14 +39,6 @@ VALUES = {"name": "Mei", "message": "Where is order 42?"}
 def proves(serial: int, *values: Any) -> Any:
     """Mark a row of the table by its criterion: row 1 is 000-11."""
     return pytest.param(serial, *values, marks=pytest.mark.requirement(f"000-{10 + serial}"))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def street(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Template) -> AsyncIterator[Street]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRUNKLINE_SECRET_KEY", KEY)
-        async with open_street(tmp_path_factory.mktemp("street"), sqlite_template) as street:
-            yield street
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.promises.processes import Server, line_account
 from trunkline.testing.faults import Fault
 from trunkline_line.simulator import Simulator
 
-__all__ = ["Agent", "Clumsy", "customers_write", "inversions", "lost", "said", "signed_in", "until"]
+__all__ = ["Agent", "Clumsy", "customers_write", "inversions", "kill_by_and_by", "lost", "said", "signed_in", "until"]
 
 _PASSWORD = "plum kettle orbit lantern"
 PATIENCE_S = 600.0
@@ -139,6 +139,16 @@ class Agent:
             async with self._session.post(f"{server.address}/api/v1{path}", json=body, headers=headers) as answer:
                 return answer.status, await answer.json(content_type=None)
         return 0, None
+
+
+async def kill_by_and_by(made: Sequence[Server], ada: Agent, kills: int, total: int) -> None:
+    """Kill one server after the other when a part of the replies is written, and start it again."""
+    for number in range(kills):
+        while len(ada.accepted) < total * (number + 1) // (kills + 1):  # noqa: ASYNC110 - a figure has no event
+            await asyncio.sleep(0.005)
+        victim = made[number % len(made)]
+        await victim.kill()
+        await victim.start()
 
 
 @contextlib.asynccontextmanager

@@ -19,8 +19,7 @@ from tests.conftest import Rounds
 from tests.promises.conftest import Servers
 from tests.promises.guests import ACCOUNTS, KINDS, Guest, arrived
 from tests.promises.history import Database
-from tests.promises.processes import Server
-from tests.promises.replies import Agent, signed_in, until
+from tests.promises.replies import Agent, kill_by_and_by, signed_in, until
 
 pytestmark = [pytest.mark.promise("P5"), pytest.mark.timeout(1500)]
 
@@ -97,7 +96,7 @@ async def _talk(
         over = asyncio.Event()
         listening = [asyncio.create_task(_listen(chat.guest, over, random.Random(at))) for at, chat in enumerate(chats)]
         writing = [_write(ada, chat, each // _CROWD, random.Random(at)) for at, chat in enumerate(chats)]
-        await asyncio.gather(_kill_by_and_by(server, ada, kills, each * len(KINDS)), *writing)
+        await asyncio.gather(kill_by_and_by([server], ada, kills, each * len(KINDS)), *writing)
         over.set()
         await asyncio.gather(*listening)
         await _to_the_end(chats, Database(url))
@@ -131,15 +130,6 @@ async def _write(ada: Agent, chat: Chat, count: int, lot: random.Random) -> None
         if lot.random() < 0.2:
             await ada.reply_and_leave(chat.thread, text)
         await ada.reply(chat.thread, text)
-
-
-async def _kill_by_and_by(server: Server, ada: Agent, kills: int, total: int) -> None:
-    """Kill the server when a part of the replies is written, and start it again."""
-    for number in range(kills):
-        while len(ada.accepted) < total * (number + 1) // (kills + 1):  # noqa: ASYNC110 - a figure has no event
-            await asyncio.sleep(0.005)
-        await server.kill()
-        await server.start()
 
 
 async def _one_more(ada: Agent, chat: Chat) -> None:

@@ -13,8 +13,17 @@ import pytest
 from tests.conftest import Rounds
 from tests.promises.conftest import Servers
 from tests.promises.history import Database
-from tests.promises.processes import Server
-from tests.promises.replies import Agent, Clumsy, customers_write, inversions, lost, said, signed_in, until
+from tests.promises.replies import (
+    Agent,
+    Clumsy,
+    customers_write,
+    inversions,
+    kill_by_and_by,
+    lost,
+    said,
+    signed_in,
+    until,
+)
 from trunkline.testing.faults import Fault
 
 pytestmark = [pytest.mark.promise("P3"), pytest.mark.timeout(1500)]
@@ -50,7 +59,7 @@ async def _talk(
         async with signed_in(*made) as ada:
             known = await customers_write(line, made[0], threads, database)
             writing = [asyncio.create_task(_write(ada, thread, each)) for thread in known.values()]
-            await _kill_by_and_by(made, ada, kills, threads * each)
+            await kill_by_and_by(made, ada, kills, threads * each)
             await asyncio.gather(*writing)
             await until(database, _ON_ITS_WAY)
             return said(line), lost(line, database, ada)
@@ -59,13 +68,3 @@ async def _talk(
 async def _write(ada: Agent, thread: str, each: int) -> None:
     for number in range(each):
         await ada.reply(thread, f"{thread}-{number}")
-
-
-async def _kill_by_and_by(made: list[Server], ada: Agent, kills: int, total: int) -> None:
-    """Kill one server after the other, the first when a third is written, and start it again."""
-    for number in range(kills):
-        while len(ada.accepted) < total * (number + 1) // (kills + 1):  # noqa: ASYNC110 - a figure has no event
-            await asyncio.sleep(0.005)
-        victim = made[number % len(made)]
-        await victim.kill()
-        await victim.start()

@@ -104,13 +104,12 @@ async def test_a_file_is_uploaded_as_what_wechat_shows_it_as(
     assert (kept.content, kept.mime, kept.name) == (content, mime, name)
 
 
-async def test_a_caption_and_suggestions_under_a_file_are_messages_of_their_own(kf: Company) -> None:
+async def test_a_caption_under_a_file_is_a_message_of_its_own(kf: Company) -> None:
     asked = await kf.writes(kf.person())
     media = media_of(kf.connector).keep(picture("cup"), "image/jpeg", "cup.jpg")
-    message = answer_to(asked, Image(media=media, caption="This one"), quick_replies=(QuickReply(title="Yes"),))
-    accepted = await kf.connector.deliver(message)
-    assert [body["msgtype"] for body in sent(kf)] == ["image", "text", "msgmenu"]
-    assert len({part.external_id for part in accepted.parts}) == 3
+    accepted = await kf.connector.deliver(answer_to(asked, Image(media=media, caption="This one")))
+    assert [body["msgtype"] for body in sent(kf)] == ["image", "text"]
+    assert len({part.external_id for part in accepted.parts}) == 2
 
 
 async def test_suggested_answers_are_a_menu_and_come_back_as_a_choice(kf: Company) -> None:

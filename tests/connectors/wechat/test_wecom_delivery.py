@@ -134,8 +134,6 @@ async def test_suggested_answers_are_buttons_under_the_text(wecom: Company) -> N
     bubble = wecom.heard(ada)[-1]
     assert "Which size would you like to have?" in bubble.text
     assert [press.label for press in bubble.quick_replies] == ["Small", "Large"]
-    await wecom.connector.deliver(answer_to(asked, "word " * 30, quick_replies=offers))
-    assert [body["msgtype"] for body in sent(wecom)[1:]] == ["text", "template_card"]
 
 
 async def test_a_caption_is_a_message_of_its_own(wecom: Company) -> None:

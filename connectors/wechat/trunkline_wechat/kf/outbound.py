@@ -1,4 +1,4 @@
-"""Content → what WeChat KF sends. Pure; a caption or a menu under a file is a message of its own.
+"""Content → what WeChat KF sends. Pure; a caption under a file is a message of its own.
 
 Source: https://developer.work.weixin.qq.com/document/path/94677 (read 2026-11-22)
 """
@@ -35,8 +35,6 @@ def drafts_of(message: OutboundMessage) -> list[Draft]:
     if kind is None:
         raise refuse(part)
     drafts: list[Draft] = kind(part)
-    if message.quick_replies:
-        drafts.append(_menu("", [_choice(reply) for reply in message.quick_replies]))
     return drafts
 
 

@@ -1,4 +1,4 @@
-"""Content → what a WeCom app sends. Pure; a caption or buttons under a file are a message of their own.
+"""Content → what a WeCom app sends. Pure; a caption under a file is a message of its own.
 
 Source: https://developer.work.weixin.qq.com/document/path/90236 (read 2026-11-22)
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trunkline.contract import OutboundMessage, TextLimit, cut
-from trunkline.model import Audio, Card, Content, File, Image, Link, QuickReply, Text, Video, summary
+from trunkline.model import Audio, Card, Content, File, Image, Link, QuickReply, Text, Video
 from trunkline_wechat.enterprise import (
     Draft,
     Json,
@@ -29,15 +29,12 @@ _TITLE, _WORDS, _BUTTON = (TextLimit(max=most) for most in (26, 112, 10))
 def drafts_of(message: OutboundMessage) -> list[Draft]:
     """Return what is sent, in order. Undeliverable when the part cannot be carried."""
     part, task = one_of(message), own_id(message.key, 0)
-    choices = [_choice(reply) for reply in message.quick_replies]
-    if isinstance(part, Text) and choices and len(part.text) <= _WORDS.max:
-        return [_buttons(task, cut(part.text, _TITLE), part.text, choices)]
+    if isinstance(part, Text) and message.quick_replies:
+        return [_buttons(task, cut(part.text, _TITLE), part.text, [_choice(reply) for reply in message.quick_replies])]
     kind = _KINDS.get(type(part))
     if kind is None:
         raise refuse(part)
     drafts: list[Draft] = kind(part, task)
-    if choices:
-        drafts.append(_buttons(own_id(message.key, 1), cut(summary(part) or "…", _TITLE), "", choices))
     return drafts
 
 
