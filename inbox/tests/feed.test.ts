@@ -33,16 +33,16 @@ class FakeSocket implements Socket {
 }
 
 function aFeed(change: { ticket?: () => Promise<string>; onReset?: () => Promise<number> } = {}) {
-  const sockets: { socket: FakeSocket; cursor: number }[] = []
+  const sockets: { socket: FakeSocket; cursor: number; at: string | null }[] = []
   const waits: { work: () => void; ms: number; cancelled: boolean }[] = []
   const frames: Events[] = []
   const moments: (Moment | Present)[] = []
   const statuses: FeedStatus[] = []
   const feed = new LiveFeed({
     ticket: change.ticket ?? (() => Promise.resolve('ticket')),
-    open: (cursor) => {
+    open: ({ cursor, at }) => {
       const socket = new FakeSocket()
-      sockets.push({ socket, cursor })
+      sockets.push({ socket, cursor, at })
       return socket
     },
     later: (work, ms) => {
@@ -75,7 +75,7 @@ describe('the live feed', () => {
     const { feed, sockets, statuses, last } = aFeed()
     feed.start(10)
     await settled()
-    last().say({ type: 'hello', cursor: 10, at: new Date().toISOString() })
+    last().say({ type: 'hello', cursor: 10, cursor_at: null, at: new Date().toISOString() })
     expect(sockets[0]?.cursor).toBe(10)
     expect(statuses.at(-1)).toBe('live')
   })
@@ -94,16 +94,32 @@ describe('the live feed', () => {
     const { feed, sockets, statuses, frames, elapse, last } = aFeed()
     feed.start(10)
     await settled()
-    last().say({ type: 'hello', cursor: 10, at: new Date().toISOString() })
+    last().say({ type: 'hello', cursor: 10, cursor_at: null, at: new Date().toISOString() })
     last().say(events(12, 11, 12))
     last().drop()
     expect(statuses.at(-1)).toBe('reconnecting')
     await elapse(backoff(0, 1))
     expect(sockets.at(-1)?.cursor).toBe(12)
-    last().say({ type: 'hello', cursor: 12, at: new Date().toISOString() })
+    last().say({ type: 'hello', cursor: 12, cursor_at: null, at: new Date().toISOString() })
     last().say(events(14, 12, 13, 14))
     expect(seqsOf(frames)).toEqual([11, 12, 13, 14])
     expect(statuses.at(-1)).toBe('live')
+  })
+
+  it('says of what time the last event was, so that another log under the same number is noticed', async () => {
+    const { feed, sockets, elapse, last } = aFeed()
+    feed.start(10)
+    await settled()
+    expect(sockets.at(-1)?.at).toBeNull()
+    last().say({ type: 'hello', cursor: 10, cursor_at: '2026-11-21T10:00:00.000Z', at: new Date().toISOString() })
+    last().drop()
+    await elapse(backoff(0, 1))
+    expect(sockets.at(-1)).toMatchObject({ cursor: 10, at: '2026-11-21T10:00:00.000Z' })
+    last().say({ type: 'hello', cursor: 10, cursor_at: '2026-11-21T10:00:00.000Z', at: new Date().toISOString() })
+    last().say(events(11, 11))
+    last().drop()
+    await elapse(backoff(0, 1))
+    expect(sockets.at(-1)).toMatchObject({ cursor: 11, at: anEvent(11, 'closed', {}).at })
   })
 
   it('waits longer after each failure and begins anew after a success', async () => {
@@ -114,7 +130,7 @@ describe('the live feed', () => {
       last().drop()
       await elapse(backoff(attempt, 1))
     }
-    last().say({ type: 'hello', cursor: 0, at: new Date().toISOString() })
+    last().say({ type: 'hello', cursor: 0, cursor_at: null, at: new Date().toISOString() })
     last().drop()
     expect(waits.filter(({ ms }) => ms < SILENCE_MS).map(({ ms }) => ms)).toEqual([500, 1000, 2000, 500])
   })

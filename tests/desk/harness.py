@@ -81,9 +81,10 @@ class Client:
     async def ticket(self) -> str:
         return str((await self.post("/stream/tickets"))["ticket"])
 
-    async def listen(self, cursor: int | None = None, **options: Any) -> Socket:
+    async def listen(self, cursor: int | None = None, *, at: str | None = None, **options: Any) -> Socket:
         """Open the live feed as the inbox does."""
-        query = {"ticket": await self.ticket(), **({} if cursor is None else {"cursor": str(cursor)})}
+        place = {"cursor": None if cursor is None else str(cursor), "at": at}
+        query = {"ticket": await self.ticket(), **{name: value for name, value in place.items() if value is not None}}
         headers = {"Origin": self.address, **options.pop("headers", {})}
         return await self.connect(query, headers, **options)
 

@@ -49,7 +49,12 @@ async def test_after_a_cut_everything_comes_once_and_in_order(desk: Running, ada
     for number in range(12):
         socket = await ada.listen(cursor)
         at = "2026-11-21T12:00:00.000Z"
-        assert (await socket.receive_json()) == {"type": "hello", "cursor": cursor, "at": at}
+        assert (await socket.receive_json()) == {
+            "type": "hello",
+            "cursor": cursor,
+            "cursor_at": at if cursor else None,
+            "at": at,
+        }
         assert (await socket.receive_json()) == {"type": "present", "items": []}
         await desk.customer(f"Hello {number}")
         try:
@@ -92,6 +97,15 @@ async def test_a_cursor_that_the_log_does_not_reach_is_reset(desk: Running, ada:
     socket = await ada.listen(3)
     assert await socket.receive_json() == {"type": "reset"}
     assert (await (await ada.listen(8)).receive_json())["type"] == "hello"
+
+
+async def test_a_number_that_stands_for_another_event_is_reset(desk: Running, ada: Client) -> None:
+    """After a backup was put back the log grows past numbers that were given before; the time tells them apart."""
+    await desk.customer()
+    hello = await (await ada.listen()).receive_json()
+    cursor, at = hello["cursor"], hello["cursor_at"]
+    assert (await (await ada.listen(cursor, at=at)).receive_json())["cursor"] == cursor
+    assert await (await ada.listen(cursor, at="2026-11-20T08:00:00.000Z")).receive_json() == {"type": "reset"}
 
 
 FOREIGN = [

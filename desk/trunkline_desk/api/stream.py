@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,6 +14,7 @@ from sqlalchemy import delete, func, select
 from trunkline.clock import to_text
 from trunkline.http.problems import Problem
 from trunkline.log import get_logger
+from trunkline.service.snapshots import time_text
 from trunkline.store import schema
 from trunkline_desk.api.door import admit
 from trunkline_desk.api.frames import BadFrame, Pace, read_frame
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from trunkline.service.feed import Subscription
     from trunkline_desk.api.desk import Desk
     from trunkline_desk.api.presence import Place
+    from trunkline_desk.threads.rows import Database
 
 __all__ = ["ROUTES", "stream"]
 
@@ -40,6 +43,7 @@ HEARTBEAT_S = 20.0
 _GOODBYE_S = 2.0
 _MAX_FRAME = 64 * 1024
 _MAX_SEQ = 2**62
+_event = schema.event.c
 _RESET = b'{"type":"reset"}'
 
 
@@ -60,7 +64,7 @@ async def stream(desk: Desk, request: web.Request) -> web.StreamResponse:
     """Serve one connection to its end."""
     by_header = "Authorization" in request.headers
     _refuse_foreign(desk, request, origin_needed=not by_header)
-    cursor = _cursor(request)
+    seen = _seen(request)
     actor = await admit(desk, request, Action.STREAM) if by_header else await _redeem(desk, request)
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=_MAX_FRAME, compress=False, timeout=_GOODBYE_S)
     await socket.prepare(request)
@@ -70,7 +74,7 @@ async def stream(desk: Desk, request: web.Request) -> web.StreamResponse:
     connection = Connection(socket, request, actor)
     desk.sockets.add(connection)
     try:
-        await _serve(desk, connection, cursor)
+        await _serve(desk, connection, seen)
     finally:
         desk.sockets.drop(connection)
     return socket
@@ -95,13 +99,21 @@ def _own_origins(desk: Desk, request: web.Request) -> set[str]:
     return {f"{public.scheme}://{public.netloc}", f"{request.scheme}://{request.host}"}
 
 
-def _cursor(request: web.Request) -> int | None:
+class _Seen(NamedTuple):
+    """The last event that a client knows."""
+
+    seq: int
+    #: Its time as it was told, None from clients that do not say.
+    at: str | None
+
+
+def _seen(request: web.Request) -> _Seen | None:
     given = request.query.get("cursor")
     if given is None:
         return None
     if not (given.isascii() and given.isdecimal() and len(given) < 19):
         raise Problem(400, "bad_cursor", "The cursor of the live feed is a number.")
-    return min(int(given), _MAX_SEQ)
+    return _Seen(min(int(given), _MAX_SEQ), request.query.get("at"))
 
 
 async def _redeem(desk: Desk, request: web.Request) -> Actor | None:
@@ -121,16 +133,16 @@ async def _redeem(desk: Desk, request: web.Request) -> Actor | None:
     return actor if may(actor, Action.STREAM) else None
 
 
-async def _serve(desk: Desk, connection: Connection, cursor: int | None) -> None:
-    first, last = await _reach(desk)
-    start = last if cursor is None else cursor
-    if start > last or start + 1 < first:
+async def _serve(desk: Desk, connection: Connection, seen: _Seen | None) -> None:
+    start = await desk.house.store.ask(partial(_start, seen=seen))
+    if start is None:
         await connection.send(_RESET)
         await connection.close(WSCloseCode.OK, b"reset")
         return
-    await connection.send(msgspec.json.encode({"type": "hello", "cursor": start, "at": to_text(desk.now())}))
-    log.info("ws.opened", cursor=start)
-    subscription = desk.house.feed.subscribe(start, connection.write)
+    hello = {"type": "hello", "cursor": start.seq, "cursor_at": start.at, "at": to_text(desk.now())}
+    await connection.send(msgspec.json.encode(hello))
+    log.info("ws.opened", cursor=start.seq)
+    subscription = desk.house.feed.subscribe(start.seq, connection.write)
     place = desk.presences.enter(connection.actor, subscription)
     pushing = asyncio.create_task(_push(desk, connection, subscription, place), name="desk-push")
     try:
@@ -144,12 +156,18 @@ async def _serve(desk: Desk, connection: Connection, cursor: int | None) -> None
         log.info("ws.closed", code=connection.socket.close_code)
 
 
-async def _reach(desk: Desk) -> tuple[int, int]:
-    """Return the first and the last event that the log holds."""
-    seq = schema.event.c.seq
-    async with desk.house.store.read() as connection:
-        row = (await connection.execute(select(func.min(seq), func.max(seq)))).one()
-    return row[0] or 0, row[1] or 0
+def _start(database: Database, seen: _Seen | None) -> _Seen | None:
+    """Return the event to go on after; None where the log holds no more what a client knows, or something else.
+
+    A backup that was put back makes the log grow past numbers that were given before: only the time tells.
+    """
+    held = database.execute(select(func.min(_event.seq).label("first"), func.max(_event.seq).label("last"))).one()
+    start = (held.last or 0) if seen is None else seen.seq
+    if start > (held.last or 0) or start + 1 < (held.first or 0):
+        return None
+    at = time_text(database.execute(select(_event.at).where(_event.seq == start)).scalar())
+    is_other = seen is not None and None not in {seen.at, at} and seen.at != at
+    return None if is_other else _Seen(start, at)
 
 
 async def _push(desk: Desk, connection: Connection, subscription: Subscription, place: Place) -> None:

@@ -34,7 +34,7 @@ export interface Payloads {
 
 export type Kind = keyof Payloads
 
-export interface Hello { type: 'hello'; cursor: number; at: string }
+export interface Hello { type: 'hello'; cursor: number; cursor_at: string | null; at: string }
 export interface Events { type: 'events'; cursor: number; events: FeedEvent[] }
 export interface Reset { type: 'reset' }
 export interface Ping { type: 'ping' }

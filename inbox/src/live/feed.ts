@@ -10,12 +10,15 @@ export interface Socket {
   close(): void
 }
 
+/** The last event that we know. Its time tells the server whether its log is still the same one: a backup may have been put back. */
+export interface Place { cursor: number; at: string | null }
+
 export type FeedStatus = 'idle' | 'connecting' | 'live' | 'reconnecting'
 
 export interface FeedParts {
   /** Asks for a ticket; rejects when there is none to be had now. */
   ticket: () => Promise<string>
-  open: (cursor: number, ticket: string) => Socket
+  open: (place: Place, ticket: string) => Socket
   /** Runs `work` after `ms`; the answer cancels it. */
   later: (work: () => void, ms: number) => () => void
   /** From 0 to 1. */
@@ -44,7 +47,7 @@ export function backoff(attempt: number, random: number): number {
  * It knows nothing of what the events mean; `onEvents` gets each once and in order.
  */
 export class LiveFeed {
-  private cursor = 0
+  private place: Place = { cursor: 0, at: null }
   private attempt = 0
   /** Grows with every connection; what belongs to an older one is no longer listened to. */
   private generation = 0
@@ -59,7 +62,7 @@ export class LiveFeed {
 
   start(cursor: number): void {
     this.stop()
-    this.cursor = cursor
+    this.place = { cursor, at: null }
     this.attempt = 0
     this.running = true
     this.parts.onStatus('connecting')
@@ -100,7 +103,7 @@ export class LiveFeed {
     const mine = ++this.generation
     try {
       const ticket = await this.parts.ticket()
-      if (mine === this.generation) this.listen(this.parts.open(this.cursor, ticket), mine)
+      if (mine === this.generation) this.listen(this.parts.open(this.place, ticket), mine)
     } catch {
       // The status tells it and the next try is on its way: a refusal of the token itself ends the session elsewhere.
       if (mine === this.generation) this.retryLater()
@@ -131,6 +134,7 @@ export class LiveFeed {
         break
       case 'hello':
         followServer(frame.at)
+        this.place = { cursor: frame.cursor, at: frame.cursor_at }
         this.greeted()
         break
       case 'events':
@@ -154,8 +158,10 @@ export class LiveFeed {
   }
 
   private pass(frame: Events): void {
-    const events = frame.events.filter((event) => event.seq > this.cursor).sort((a, b) => a.seq - b.seq)
-    this.cursor = Math.max(this.cursor, frame.cursor)
+    const events = frame.events.filter((event) => event.seq > this.place.cursor).sort((a, b) => a.seq - b.seq)
+    const last = events.at(-1)
+    if (last !== undefined) this.place = { cursor: last.seq, at: last.at }
+    if (frame.cursor > this.place.cursor) this.place = { cursor: frame.cursor, at: null }
     if (events.length > 0) this.parts.onEvents({ ...frame, events })
   }
 
@@ -166,7 +172,7 @@ export class LiveFeed {
     try {
       const cursor = await this.parts.onReset()
       if (mine !== this.generation) return
-      this.cursor = cursor
+      this.place = { cursor, at: null }
       void this.connect()
     } catch {
       // Refetching failed as well: the next connection will be told to reset again.
