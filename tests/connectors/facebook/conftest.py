@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from aiohttp import web
 
-from trunkline.contract import Connector, Item, OutboundMessage, TrustedBody, WebhookRequest
+from tests.connectors.receiver import Receiver, open_receiver
+from trunkline.contract import Connector, Item, OutboundMessage, TrustedBody
 from trunkline.model import Address, Author, AuthorKind, Content, Text
 from trunkline.testing.services import FakeServices, HandClock, MemoryMedia
 from trunkline_facebook import SPEC
@@ -113,31 +113,12 @@ def items(connector: Connector, simulator: Simulator, at: int = -1) -> list[Item
     return list(connector.parse(TrustedBody(simulator.body_of(simulator.webhooks[at].entries))))
 
 
-class Door:
-    """Somebody's webhook: keeps what arrives and answers as told."""
-
-    def __init__(self) -> None:
-        self.requests: list[WebhookRequest] = []
-        self.status = 200
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        self.requests.append(WebhookRequest(method="POST", query={}, headers=request.headers, body=body))
-        return web.Response(status=self.status)
-
-
 @pytest.fixture
-async def door(page: Simulator) -> AsyncIterator[Door]:
-    door, app = Door(), web.Application()
-    app.router.add_post("/webhooks/page", door.handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    page.webhook_url = door.url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/page"
-    yield door
-    await page.settled()
-    await runner.cleanup()
+async def door(page: Simulator) -> AsyncIterator[Receiver]:
+    async with open_receiver("/webhooks/page") as receiver:
+        page.webhook_url = receiver.url
+        yield receiver
+        await page.settled()
 
 
 @pytest.fixture

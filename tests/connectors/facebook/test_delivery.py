@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from tests.connectors.facebook.conftest import BOT, Build, Door, items, newcomer, outbound, said
+from tests.connectors.facebook.conftest import BOT, Build, items, newcomer, outbound, said
+from tests.connectors.receiver import Receiver
 from trunkline.contract import Connector, Context, EchoReceived
 from trunkline.errors import DeliveryError, SignInNeeded, TryLater, Uncertain, Undeliverable, WindowClosed
 from trunkline.model import Address, Author, AuthorKind, Image
@@ -121,7 +122,7 @@ async def test_other_acts_open_a_day_and_no_week(page: Simulator, build: Build, 
 
 @pytest.mark.parametrize("lost", ["close_after", "cut"])
 async def test_a_lost_answer_is_settled_by_the_echo(
-    connector: Connector, page: Simulator, ada: Customer, door: Door, lost: str
+    connector: Connector, page: Simulator, ada: Customer, door: Receiver, lost: str
 ) -> None:
     page.fail(Fault(do=lost, path="*/messages"))  # type: ignore[arg-type]  # both are kinds of faults
     message = outbound(ada, "hello")
@@ -135,7 +136,7 @@ async def test_a_lost_answer_is_settled_by_the_echo(
 
 
 async def test_an_echo_may_come_before_the_answer(
-    connector: Connector, page: Simulator, ada: Customer, door: Door
+    connector: Connector, page: Simulator, ada: Customer, door: Receiver
 ) -> None:
     page.echoes = "before"
     message = outbound(ada, "hello")

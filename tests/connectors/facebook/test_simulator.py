@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.connectors.facebook.conftest import NO_CERTIFICATES, Build, Door, items, newcomer
+from tests.connectors.facebook.conftest import NO_CERTIFICATES, Build, items, newcomer
+from tests.connectors.receiver import Receiver
 from trunkline.contract import AccountChanged, Connector, MessageReceived, TrustedBody, Unknown
 from trunkline.model import ContentKind, content_kind
 from trunkline.testing.phones import Action
@@ -214,7 +215,7 @@ async def test_a_conversation_of_another_app_comes_under_standby(page: Simulator
 
 
 async def test_a_failed_webhook_is_repeated_at_once_and_an_hour_of_failures_ends_the_subscription(
-    page: Simulator, door: Door, clock: HandClock
+    page: Simulator, door: Receiver, clock: HandClock
 ) -> None:
     door.status = 503
     ada = page.customer("Ada")
@@ -230,7 +231,7 @@ async def test_a_failed_webhook_is_repeated_at_once_and_an_hour_of_failures_ends
 
 
 async def test_a_webhook_that_is_taken_again_in_time_costs_nothing(
-    page: Simulator, door: Door, clock: HandClock
+    page: Simulator, door: Receiver, clock: HandClock
 ) -> None:
     ada = page.customer("Ada")
     for status, seconds in ((503, 3599), (200, 3600), (503, 0)):

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from aiohttp import web
 
-from trunkline.contract import Connector, OutboundMessage, ReplyCredential, WebhookRequest
+from tests.connectors.receiver import Receiver, open_receiver
+from trunkline.contract import Connector, OutboundMessage, ReplyCredential
 from trunkline.model import Address, AddressKind, Author, AuthorKind, Content, Text
 from trunkline.testing.services import FakeServices, HandClock
 from trunkline_line import SPEC
@@ -83,31 +83,11 @@ def said_by_us(customer: Customer) -> list[dict[str, Any]]:
     return [said.message for said in customer.sees if said.author is None]
 
 
-class Shop:
-    """Somebody's webhook: keeps what arrives and answers as told."""
-
-    def __init__(self) -> None:
-        self.requests: list[WebhookRequest] = []
-        self.status = 200
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        headers = dict(request.headers)
-        self.requests.append(WebhookRequest(method="POST", query={}, headers=headers, body=body))
-        return web.Response(status=self.status)
-
-
 @pytest.fixture
-async def shop(line: Simulator) -> AsyncIterator[Shop]:
-    shop, app = Shop(), web.Application()
-    app.router.add_post("/webhooks/line", shop.handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    line.webhook_url = shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/line"
-    yield shop
-    await runner.cleanup()
+async def shop(line: Simulator) -> AsyncIterator[Receiver]:
+    async with open_receiver("/webhooks/line") as receiver:
+        line.webhook_url = receiver.url
+        yield receiver
 
 
 @pytest.fixture

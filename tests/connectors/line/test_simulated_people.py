@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.connectors.line.conftest import Shop
 from tests.connectors.line.test_inbound import SAMPLES
+from tests.connectors.receiver import Receiver
 from trunkline.contract import Connector, MessageReceived, TrustedBody, Unknown
 from trunkline.model import Choice, Image, Location, Sticker, Text
 from trunkline_line.simulator import Customer, Simulator
@@ -30,7 +30,7 @@ def template(**parts: Any) -> dict[str, Any]:
 
 
 async def test_all_that_customers_do_arrives_signed_and_is_understood(
-    connector: Connector, line: Simulator, shop: Shop, ada: Customer
+    connector: Connector, line: Simulator, shop: Receiver, ada: Customer
 ) -> None:
     said = await ada.text("café 🍎")
     await ada.text("café 🍎", quotes=said.id)
@@ -53,7 +53,7 @@ async def test_all_that_customers_do_arrives_signed_and_is_understood(
     assert not [item for item in items if isinstance(item, Unknown)]
 
 
-async def test_bodies_come_in_raw_utf_8_and_in_escapes(line: Simulator, shop: Shop, ada: Customer) -> None:
+async def test_bodies_come_in_raw_utf_8_and_in_escapes(line: Simulator, shop: Receiver, ada: Customer) -> None:
     for _ in range(2):
         await ada.text("🍎")
     raw, escaped = sorted(("🍎".encode() in request.body for request in shop.requests), reverse=True)
@@ -61,7 +61,7 @@ async def test_bodies_come_in_raw_utf_8_and_in_escapes(line: Simulator, shop: Sh
 
 
 async def test_a_batch_is_one_request_of_several_people(
-    connector: Connector, line: Simulator, shop: Shop, ada: Customer
+    connector: Connector, line: Simulator, shop: Receiver, ada: Customer
 ) -> None:
     async with line.batch():
         await ada.text("one")
@@ -76,7 +76,7 @@ async def test_a_batch_is_one_request_of_several_people(
 
 
 async def test_what_was_not_acknowledged_is_redelivered_with_the_same_id(
-    connector: Connector, line: Simulator, shop: Shop, ada: Customer
+    connector: Connector, line: Simulator, shop: Receiver, ada: Customer
 ) -> None:
     shop.status = 503
     await ada.text("hello")
@@ -88,7 +88,7 @@ async def test_what_was_not_acknowledged_is_redelivered_with_the_same_id(
     assert {**first, "deliveryContext": 0} == {**second, "deliveryContext": 0}
 
 
-async def test_a_duplicate_does_not_say_that_it_is_one(line: Simulator, shop: Shop, ada: Customer) -> None:
+async def test_a_duplicate_does_not_say_that_it_is_one(line: Simulator, shop: Receiver, ada: Customer) -> None:
     await ada.text("hello")
     await line.repeat(times=2)
     events = [json.loads(request.body)["events"] for request in shop.requests]
@@ -102,7 +102,9 @@ async def test_nobody_listening_is_no_error(line: Simulator, ada: Customer) -> N
     assert [webhook.status for webhook in line.webhooks] == [0, 0]
 
 
-async def test_the_endpoint_can_be_set_read_and_tested(line: Simulator, shop: Shop, http: httpx2.AsyncClient) -> None:
+async def test_the_endpoint_can_be_set_read_and_tested(
+    line: Simulator, shop: Receiver, http: httpx2.AsyncClient
+) -> None:
     endpoint = "/v2/bot/channel/webhook/endpoint"
     assert (await http.put(endpoint, json={"endpoint": "gopher://x"})).status_code == 400
     assert (await http.put(endpoint, json={"endpoint": shop.url})).status_code == 200
@@ -117,7 +119,7 @@ async def test_the_endpoint_can_be_set_read_and_tested(line: Simulator, shop: Sh
 
 
 async def test_a_visitor_writes_as_a_customer(
-    connector: Connector, line: Simulator, shop: Shop, http: httpx2.AsyncClient
+    connector: Connector, line: Simulator, shop: Receiver, http: httpx2.AsyncClient
 ) -> None:
     customer = (await http.post("/_sim/customers", json={"name": "Cy"})).json()["id"]
     for action in (
@@ -143,7 +145,7 @@ async def test_a_visitor_writes_as_a_customer(
 
 
 async def test_a_pressed_button_comes_back_as_a_choice(
-    connector: Connector, line: Simulator, shop: Shop, http: httpx2.AsyncClient, ada: Customer
+    connector: Connector, line: Simulator, shop: Receiver, http: httpx2.AsyncClient, ada: Customer
 ) -> None:
     line.world.send(
         ada.id,

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from aiohttp import web
 
-from trunkline.contract import Connector, Item, OutboundMessage, TrustedBody, WebhookRequest
+from tests.connectors.receiver import Receiver, open_receiver
+from trunkline.contract import Connector, Item, OutboundMessage, TrustedBody
 from trunkline.model import Address, AddressKind, Author, AuthorKind, Content, Text
 from trunkline.testing.services import FakeServices, HandClock
 from trunkline_whatsapp import SPEC
@@ -99,31 +99,11 @@ def received(connector: Connector, whatsapp: Simulator) -> list[Item]:
     return list(connector.parse(TrustedBody(whatsapp.webhooks[-1].body)))
 
 
-class Shop:
-    """Somebody's webhook: keeps what arrives and answers as told."""
-
-    def __init__(self) -> None:
-        self.requests: list[WebhookRequest] = []
-        self.status = 200
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> web.Response:
-        body, query = await request.read(), dict(request.query)
-        headers = request.headers
-        self.requests.append(WebhookRequest(method=request.method, query=query, headers=headers, body=body))
-        return web.Response(status=self.status)
-
-
 @pytest.fixture
-async def shop(whatsapp: Simulator) -> AsyncIterator[Shop]:
-    shop, app = Shop(), web.Application()
-    app.router.add_post("/webhooks/account-under-test", shop.handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    whatsapp.webhook_url = shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/account-under-test"
-    yield shop
-    await runner.cleanup()
+async def shop(whatsapp: Simulator) -> AsyncIterator[Receiver]:
+    async with open_receiver("/webhooks/account-under-test") as receiver:
+        whatsapp.webhook_url = receiver.url
+        yield receiver
 
 
 @pytest.fixture

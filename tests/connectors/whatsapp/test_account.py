@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.connectors.whatsapp.conftest import SENDS, Build, Shop, address_of, received, sent
+from tests.connectors.receiver import Receiver
+from tests.connectors.whatsapp.conftest import SENDS, Build, address_of, received, sent
 from trunkline.contract import Connector, MessageReceived, Signal
 from trunkline.errors import ContractError, DeliveryError, RateLimited, TryLater, Undeliverable
 from trunkline.model import Audio, Media, MediaSource, media_of
@@ -211,7 +212,7 @@ async def test_a_reaction_to_a_message_of_last_month_is_refused_in_words(
 
 
 async def test_a_good_account_is_connected_without_advice(
-    connector: Connector, whatsapp: Simulator, shop: Shop
+    connector: Connector, whatsapp: Simulator, shop: Receiver
 ) -> None:
     health = await connector.probe()
     assert (health.state, health.title) == ("connected", "Simulated shop")

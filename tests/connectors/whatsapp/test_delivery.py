@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.connectors.whatsapp.conftest import SENDS, Build, Shop, outbound, received, sent
+from tests.connectors.receiver import Receiver
+from tests.connectors.whatsapp.conftest import SENDS, Build, outbound, received, sent
 from trunkline.contract import Connector, ReceiptReceived, TrustedBody
 from trunkline.errors import DeliveryError, SignInNeeded, TryLater, Undeliverable, WindowClosed
 from trunkline.model import Address, Cost, DeliveryState, File, Image, Media, Template
@@ -177,7 +178,7 @@ async def test_a_failure_after_the_yes_is_told_with_its_reason(
 
 
 async def test_statuses_may_come_before_our_own_answer(
-    connector: Connector, whatsapp: Simulator, ada: Customer, shop: Shop
+    connector: Connector, whatsapp: Simulator, ada: Customer, shop: Receiver
 ) -> None:
     whatsapp.fail(Fault(do="drip", path=SENDS, seconds=0.002))
     accepted = await connector.deliver(outbound(ada, "hello"))

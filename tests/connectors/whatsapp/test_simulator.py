@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.connectors.whatsapp.conftest import SENDS, Shop, outbound, received
+from tests.connectors.receiver import Receiver
+from tests.connectors.whatsapp.conftest import SENDS, outbound, received
 from trunkline.contract import (
     Connector,
     ContactActed,
@@ -146,7 +147,7 @@ async def test_whoever_stopped_marketing_gets_none(connector: Connector, whatsap
 
 
 async def test_an_address_is_taken_only_after_the_handshake(
-    whatsapp: Simulator, http: httpx2.AsyncClient, shop: Shop
+    whatsapp: Simulator, http: httpx2.AsyncClient, shop: Receiver
 ) -> None:
     path = "/v26.0/7001/subscribed_apps"
     for url in ("http://127.0.0.1:9/nobody", shop.url, "https://x.example/" + "x" * 200):
@@ -169,7 +170,7 @@ async def test_an_upload_can_be_removed(whatsapp: Simulator, http: httpx2.AsyncC
 
 
 async def test_all_that_customers_do_arrives_signed_and_is_understood(
-    connector: Connector, whatsapp: Simulator, shop: Shop, ada: Customer
+    connector: Connector, whatsapp: Simulator, shop: Receiver, ada: Customer
 ) -> None:
     await connector.deliver(outbound(ada, "hello"))
     ours, theirs = ada.sees[-1].id, ada.sees[0].id
@@ -198,7 +199,7 @@ async def test_bodies_are_spelt_as_the_platform_spells_them(whatsapp: Simulator,
 
 
 async def test_a_batch_is_one_request_of_several_people(
-    connector: Connector, whatsapp: Simulator, shop: Shop, ada: Customer
+    connector: Connector, whatsapp: Simulator, shop: Receiver, ada: Customer
 ) -> None:
     shop.requests.clear()
     async with whatsapp.batch():
@@ -209,7 +210,9 @@ async def test_a_batch_is_one_request_of_several_people(
     assert [item.content for item in items if isinstance(item, MessageReceived)] == [Text(text="one"), Text(text="two")]
 
 
-async def test_what_was_not_taken_is_sent_again_byte_for_byte(whatsapp: Simulator, ada: Customer, shop: Shop) -> None:
+async def test_what_was_not_taken_is_sent_again_byte_for_byte(
+    whatsapp: Simulator, ada: Customer, shop: Receiver
+) -> None:
     whatsapp.webhooks.clear()
     shop.status = 503
     await ada.text("hello")
