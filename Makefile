@@ -89,7 +89,7 @@ check: $(DONE)/packages $(DONE)/node $(WIDGET)/loader.js ## lint, types, import 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(call say,"mypy")
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy $(CODE) $(wildcard examples/*/trunkline_*)
 	$(call say,"import-linter")
 	$(BIN)/lint-imports --no-logo
 	$(call say,"house rules and links")

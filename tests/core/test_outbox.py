@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import httpx2
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.core.outbox_yard import Platform, Yard, capabilities, reason_of, text_of, yes
 from trunkline import errors
 from trunkline.contract import Accepted, AcceptedPart, Idempotency, OutboundMessage, TextLimit
-from trunkline.model import Cost
+from trunkline.model import Author, AuthorKind, Cost
 from trunkline.store import schema
 
 
@@ -251,3 +252,18 @@ async def test_an_account_that_is_gone_keeps_its_messages(yard: Yard) -> None:
     account.connector = Platform(yes("again"))
     await yard.settle()
     assert await yard.states() == ["sent"]
+
+
+@pytest.mark.parametrize("kind", [AuthorKind.BOT, AuthorKind.SYSTEM])
+async def test_only_a_person_ends_a_customers_wait(yard: Yard, kind: AuthorKind) -> None:
+    await yard.account(Platform())
+    thread_id = await yard.thread()
+
+    async def waits_since() -> Any:
+        return {row.id: row.first_unanswered_at for row in await yard.rows(schema.thread)}[thread_id]
+
+    await yard.store.writer.write(lambda tx: tx.execute(schema.thread.update().values(first_unanswered_at=7)).rowcount)
+    await yard.post(thread_id, "We are with you soon.", author=Author(kind=kind))
+    assert await waits_since() == 7
+    await yard.post(thread_id, "Here I am.")
+    assert await waits_since() is None

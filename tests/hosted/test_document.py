@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import pytest
-
-from tests.hosted.people import KEY, Place, message
+from tests.hosted.people import Place
 from tests.house import ROOT
 from trunkline.hosted import frames
 from trunkline.hosted.changes import CHANGES
 from trunkline.hosted.door import build_calls
 from trunkline.hosted.openapi import document, text
-from trunkline.hosted.refusals import CODES
+from trunkline.hosted.refusals import CODES, FOR_APPLICATIONS
 
 PAPER = (ROOT / "docs" / "reference" / "client.md").read_text(encoding="utf-8")
 
@@ -44,7 +41,7 @@ async def test_every_reference_leads_somewhere_and_every_refusal_is_in_the_table
     assert references <= set(made["components"]["schemas"])
     said = {code for code in re.findall(r"`(\w+)`", str(made["paths"])) if code in CODES}
     frames = {"upgrade_required", "client_not_allowed"}
-    assert said | frames == set(CODES)
+    assert said | frames | FOR_APPLICATIONS == set(CODES)
 
 
 async def test_every_call_stands_in_the_paper(booth: Place) -> None:
@@ -62,46 +59,3 @@ def test_every_frame_and_change_and_code_stands_in_the_paper() -> None:
 def test_the_paper_has_the_status_of_every_code() -> None:
     wrong = [code for code, known in CODES.items() if f"| `{code}` | {known.status} |" not in PAPER]
     assert not wrong
-
-
-@pytest.mark.slow
-async def test_the_fuzzer_finds_no_server_error_and_no_undocumented_answer(booth: Place) -> None:
-    """A few examples per call against the running house."""
-    import asyncio
-
-    import schemathesis
-    from hypothesis import HealthCheck, Phase, given, settings
-    from schemathesis.checks import not_a_server_error
-    from schemathesis.core.result import Ok
-    from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
-
-    ana = await booth.visitor()
-    await ana.post("/threads/live/messages", message())
-    headers = {"Authorization": f"Bearer {ana.token}", "X-Inbox-Key": KEY}
-    schema = schemathesis.openapi.from_dict(document(booth.front.calls))
-    schema.config.update(base_url=booth.address)
-    checks = (not_a_server_error, status_code_conformance, response_schema_conformance)
-
-    def run(operation: Any) -> None:
-        @given(case=operation.as_strategy())
-        @settings(
-            max_examples=15,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        def probe(case: Any) -> None:
-            # A long poll that waits is nothing that a fuzzer should wait for.
-            (case.query or {}).pop("wait", None)
-            case.call_and_validate(headers=headers, checks=checks, timeout=30)
-
-        probe()
-
-    for found in schema.get_all_operations():
-        assert isinstance(found, Ok)
-        operation = found.ok()
-        if operation.path.endswith("/tokens/current"):
-            continue
-        await asyncio.to_thread(run, operation)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.hosted.conftest import Opener
-from tests.hosted.people import Answer, Place, Visitor, until
+from tests.hosted.people import KEY, Answer, Place, Visitor, until
 from trunkline.contract import SubmissionReceived
 from trunkline.service.submissions.settings import SubmissionSetting, save_setting
 from trunkline.store import schema
@@ -209,3 +209,29 @@ async def test_a_form_can_be_read_again_from_what_was_stored(open_for_forms: Pla
     assert item.values == VALUES
     (row,) = await open_for_forms.rows(schema.submission)
     assert row.external_id == item.external_id
+
+
+async def test_clients_know_whether_there_is_a_form_before_they_ask(place: Place) -> None:
+    async def told() -> set[tuple[bool, str | None]]:
+        """Return whether there is one and why not, as the configuration, a token and a socket say."""
+        visitor = await place.visitor()
+        config = (await place.call("GET", "/config", headers={"X-Inbox-Key": KEY})).json
+        socket, ready = await visitor.ready()
+        await socket.close()
+        name = "submission"
+        return {(one["features"][name], one["feature_reasons"].get(name)) for one in (config, visitor.given, ready)}
+
+    assert await told() == {(False, "switched_off")}
+    await set_up(place, enabled=True)
+    assert await told() == {(True, None)}
+
+
+async def test_mistakes_and_repetitions_use_up_nothing(sqlite_url: str, open_place: Opener) -> None:
+    async with open_place(sqlite_url, limited=True) as limited:
+        await set_up(limited, enabled=True)
+        visitor = await limited.visitor()
+        for _ in range(6):
+            assert (await send(visitor, values={"email": "nobody"})).code == "field_errors"
+        client_id = str(uuid.uuid4())
+        assert [(await send(visitor, client_id)).status for _ in range(6)] == [201] + [200] * 5
+        assert [(await send(visitor)).status for _ in range(5)] == [201] * 4 + [429]

@@ -29,12 +29,18 @@ def _long_enough(secret: SecretStr) -> SecretStr:
     return secret
 
 
-#: Names of the widget's own words (`widget/src/words/en.ts`).
+#: Names of the widget's own words (`widget/src/words/en.ts`, `widget/src/words/more/en.ts`).
 WORDS = frozenset({
     "title", "greeting", "reply", "you", "them", "log", "message", "send", "attach", "remove", "close", "skip",
     "earlier", "latest", "pending", "waiting", "sent", "seen", "edited", "again", "discard", "typing",
     "offline", "recalled", "unknown", "picture", "place", "drop", "tooLong", "tooLarge", "badType", "tooMany",
     "failed", "failedFile", "failedLarge", "failedText", "closed", "signIn", "old",
+    "leave", "person", "missing", "back", "loading", "mustFill", "choose", "missed", "badEmail", "badPhone",
+    "badAnswer", "mistakes", "outdated", "twice", "tooOften", "unsent", "refused", "off", "change", "thanks",
+    "reference", "nextChat", "nextTicket", "another", "mine", "noneLeft", "stateNew", "stateTaken", "stateAnswered",
+    "stateClosed", "nobodyFree", "asked", "inLine", "lineAt", "ahead", "nextUp", "estimate", "offered", "helps",
+    "helped", "leaveLine", "instead", "end", "sure", "endYes", "endNo", "lineLeft", "nobody", "over", "overWith",
+    "askAgain", "dismiss", "notNow",
 })  # fmt: skip
 
 

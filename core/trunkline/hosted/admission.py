@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from trunkline.hosted.connector import CLIENT_HEADERS, Client, IdentityMode
 from trunkline.hosted.refusals import ClientRefused
+from trunkline.hosted.rotating import is_good
 from trunkline.hosted.versions import at_least
-from trunkline.hosted.visitors import PREFIX, find_holder
+from trunkline.hosted.visitors import PREFIX, find_holder, fingerprint
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -67,7 +68,8 @@ async def admit(front: Front, token: str) -> tuple[Inbox, Holder]:
     inbox = None if holder is None else front.directory.of(holder.account_id, holder.key)
     if holder is None or inbox is None or holder.revoked_at is not None:
         raise ClientRefused("token_invalid")
-    if holder.expires_at <= front.house.clock.now_ms():
+    now = front.house.clock.now_ms()
+    if holder.expires_at <= now or not is_good(holder.tokens, fingerprint(token), now):
         raise ClientRefused("token_expired")
     if holder.key not in inbox.connector.terms():
         raise ClientRefused("client_not_allowed", "The key of this app was withdrawn.")

@@ -74,6 +74,12 @@ class Limits(Answer):
     attachments: int
     metadata_bytes: int
     frame_bytes: int
+    body_bytes: int
+    attributes: int
+    messages_page: int
+    changes_page: int
+    messages_per_minute: int
+    messages_at_once: int
 
 
 class Config(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +13,7 @@ from trunkline.clock import to_text
 from trunkline.hosted import answers, models
 from trunkline.hosted.call import Call
 from trunkline.hosted.calls import KEY, ClientRoute
-from trunkline.hosted.connector import IdentityMode
+from trunkline.hosted.connector import CLIENT_HEADERS, IdentityMode
 from trunkline.hosted.identity import HmacProof, Proved, prove
 from trunkline.hosted.merging import Exchange, exchange
 from trunkline.hosted.objects import profile_of, thread_object
@@ -33,19 +34,33 @@ from trunkline.service.moments import Moment
 
 if TYPE_CHECKING:
     from trunkline.contract import Capabilities
+    from trunkline.hosted.calls import Inbox
     from trunkline.hosted.front import Front
     from trunkline.store import Transaction
 
-from trunkline.hosted.being import stated_in, views_in
+from trunkline.hosted.being import MOST_ATTRIBUTES, stated_in, views_in
 
-__all__ = ["ENDED", "HEARTBEAT_S", "MAX_FRAME", "MAX_TEXT", "MAX_UPLOAD", "ROUTES", "TEXT_METADATA", "upload_types"]
+__all__ = [
+    "ENDED",
+    "HEARTBEAT_S",
+    "MAX_BODY",
+    "MAX_FRAME",
+    "MAX_TEXT",
+    "MAX_UPLOAD",
+    "ROUTES",
+    "TEXT_METADATA",
+    "upload_types",
+]
 
 HEARTBEAT_S = 25
 MAX_FRAME = 64 * 1024
+MAX_BODY = 256 * 1024
 MAX_TEXT = 10_000
 TEXT_METADATA = 4096
 MAX_UPLOAD = 20 * 2**20
 _TYPES = {ContentKind.IMAGE: "image/*", ContentKind.AUDIO: "audio/*", ContentKind.VIDEO: "video/*"}
+#: What decides what a client is told; a browser must not take the answer to another one for its own.
+_VARY = ", ".join(("X-Inbox-Key", "Accept-Language", *CLIENT_HEADERS.values()))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -55,7 +70,7 @@ async def config(call: Call) -> web.Response:
     client = call.client
     if call.query.locale:
         client = msgspec.structs.replace(client, locale=call.query.locale)
-    features = front.features(inbox, client, verified=False)
+    features = await front.features(inbox, client, verified=False)
     channel = inbox.channel(client)
     known = {
         "inbox": {"id": f"ib_{inbox.id}", "name": inbox.account.title, "channel_type": channel.code},
@@ -65,7 +80,7 @@ async def config(call: Call) -> web.Response:
         "identity": {"mode": inbox.terms.policy.mode.value},
         "heartbeat_s": HEARTBEAT_S,
         "availability": {"state": "available", "open": True, "next_change_at": None},
-        "limits": limits_of(front, channel.capabilities),
+        "limits": limits_of(front, inbox, channel.capabilities),
         "locale": client.locale,
         "consent": {"required": False},
         "prechat": {"required": False, "fields": []},
@@ -73,15 +88,16 @@ async def config(call: Call) -> web.Response:
         **inbox.connector.presentation(client),
     }
     tag = f'"{hashlib.sha256(_encode(known)).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, max-age=60", "Vary": "X-Inbox-Key, Accept-Language, X-SDK-Form"}
-    if tag in call.request.headers.get("If-None-Match", ""):
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=60", "Vary": _VARY}
+    if {tag, "*"} & set(re.split(r"(?:,|^)\s*(?:W/)?", call.request.headers.get("If-None-Match", ""))):
         return web.Response(status=304, headers=headers)
     body = _encode({**known, "server_time": to_text(call.now)})
     return web.Response(body=body, content_type="application/json", headers=headers)
 
 
-def limits_of(front: Front, capabilities: Capabilities) -> dict[str, Any]:
+def limits_of(front: Front, inbox: Inbox, capabilities: Capabilities) -> dict[str, Any]:
     """Return what is too much for customers of a channel."""
+    messages = front.limiter.figure("messages", own=inbox.limit("messages"))
     return {
         "text": MAX_TEXT,
         "upload_bytes": min(MAX_UPLOAD, front.house.settings.media.max_bytes),
@@ -89,6 +105,12 @@ def limits_of(front: Front, capabilities: Capabilities) -> dict[str, Any]:
         "attachments": 1,
         "metadata_bytes": TEXT_METADATA,
         "frame_bytes": MAX_FRAME,
+        "body_bytes": MAX_BODY,
+        "attributes": MOST_ATTRIBUTES,
+        "messages_page": models.MESSAGES_PAGE,
+        "changes_page": models.CHANGES_PAGE,
+        "messages_per_minute": int(messages.per_hour / 60),
+        "messages_at_once": int(messages.burst),
     }
 
 
@@ -175,7 +197,7 @@ async def _token_answer(call: Call, given: NewToken) -> dict[str, Any]:
         unread = [await unread_in(connection, row) for row in threads]
     live = next((row for row in threads if row.key == holder.address), None)
     shown = None if live is None else thread_object(live, live_key=holder.address, unread=unread[threads.index(live)])
-    features = front.features(call.inbox, call.client, verified=holder.subject is not None)
+    features = await front.features(call.inbox, call.client, verified=holder.subject is not None)
     profile = profile_of(holder.visitor_id, holder.stated, holder.verified)
     return {
         "token": given.token,

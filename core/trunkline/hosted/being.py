@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from trunkline.hosted.visitors import Holder
     from trunkline.store import Transaction
 
-__all__ = ["ROUTES", "note_views", "stated_in", "view_of", "views_in"]
+__all__ = ["MOST_ATTRIBUTES", "ROUTES", "note_views", "stated_in", "view_of", "views_in"]
 
 _DAY_MS = 24 * 3600 * 1000
-_MOST_ATTRIBUTES, _MOST_NAME, _MOST_VALUE = 50, 255, 1000
+MOST_ATTRIBUTES, _MOST_NAME, _MOST_VALUE = 50, 255, 1000
 #: Parameters of addresses that are nobody's business.
 _SECRETS = re.compile(r"token|code|password|passwd|secret|email|mail|key|auth|session|sid|jwt|otp", re.IGNORECASE)
 
@@ -104,11 +104,7 @@ def stated_in(body: models.MeBody | None) -> dict[str, Any]:
     given = body.model_dump(include=body.model_fields_set & set(models.MeBody.model_fields))
     attributes = given.get("attributes") or {}
     long = any(len(name) > _MOST_NAME or len(str(value)) > _MOST_VALUE for name, value in attributes.items())
-    if (
-        len(attributes) > _MOST_ATTRIBUTES
-        or long
-        or any("\0" in f"{name}{value}" for name, value in attributes.items())
-    ):
+    if len(attributes) > MOST_ATTRIBUTES or long or any("\0" in f"{name}{value}" for name, value in attributes.items()):
         raise ClientRefused("invalid_field", field="attributes")
     return given
 

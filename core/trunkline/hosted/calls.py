@@ -2,7 +2,8 @@
 
 `ApplicationSpec.client_routes(calls, house, application)` is called once, before the door opens. An application calls
 `calls.add(ClientRoute(…))` for an address below /client/v1, `calls.tell(kind, translate)` to let customers hear of its
-events, and `calls.offer(name, reason_of)` for a feature that clients switch on.
+events, `calls.offer(name, reason_of)` for a feature that clients switch on, and `calls.greet(field, read)` for what a
+client has to know when it connects.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from trunkline.hosted.changes import CHANGES, Translate
 from trunkline.hosted.refusals import CODES
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from trunkline.contract import Channel, Context
     from trunkline.hosted.connector import Client, HostedConnector, Terms
     from trunkline.hosted.limiting import Limit
@@ -63,6 +66,13 @@ class Inbox(msgspec.Struct, frozen=True):
 Handler = Callable[[Any], Awaitable[Any]]
 #: (channel, context) → None when a feature is offered, else the reason why not.
 Reason = Callable[["Channel", "Context"], str | None]
+#: (database, id of the customer's live thread or None) → what `ready` says.
+Greeting = Callable[["Connection", str | None], Any]
+
+#: Fields of `ready` that are the protocol's own.
+_READY = frozenset(
+    {"t", "cursor", "resume", "heartbeat_s", "server_time", "features", "feature_reasons", "next_token", "availability"}
+)
 
 
 class ClientRoute(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +104,11 @@ class ClientRoute(msgspec.Struct, frozen=True, kw_only=True):
     #: Names of limits that each call uses up: "contact", "tokens.ip".
     limits: tuple[str, ...] = ()
 
+    @property
+    def rotates(self) -> bool:
+        """Whether its answer may carry the token that follows: none that browsers keep, none to a dead token."""
+        return self.auth == "token" and not self.open_to_pages and not self.ends_token
+
 
 class Answered(msgspec.Struct, frozen=True):
     """An answer with a status of its own."""
@@ -109,6 +124,7 @@ class ClientCalls:
         self._routes: list[ClientRoute] = []
         self.changes: dict[str, Translate] = dict(CHANGES)
         self._features: dict[str, Reason] = {}
+        self._greetings: dict[str, Greeting] = {}
 
     def __iter__(self) -> Iterator[ClientRoute]:
         return iter(self._routes)
@@ -139,3 +155,22 @@ class ClientCalls:
     def features(self, channel: Channel, context: Context) -> Mapping[str, str | None]:
         """Return the features of applications: name → None, or the reason why not."""
         return {name: reason_of(channel, context) for name, reason_of in self._features.items()}
+
+    def greet(self, field: str, read: Greeting) -> None:
+        """Let `ready` carry what a client would otherwise ask for at once; `read` is plain and quick.
+
+        Raises:
+            ContractError: the field is the protocol's own, or another application's.
+        """
+        if field in _READY or field in self._greetings:
+            raise ContractError(f"The field {field} of `ready` is taken.")
+        self._greetings[field] = read
+
+    @property
+    def greets(self) -> bool:
+        """Whether any application has something to say in `ready`."""
+        return bool(self._greetings)
+
+    def greetings(self, database: Connection, thread_id: str | None) -> dict[str, Any]:
+        """Return the fields of applications in `ready`."""
+        return {field: read(database, thread_id) for field, read in self._greetings.items()}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trunkline.clock import to_text
-from trunkline.hosted.objects import author_object
+from trunkline.hosted.objects import author_object, state_of
 
 if TYPE_CHECKING:
     from trunkline.hosted.objects import Shower
@@ -34,6 +34,15 @@ def _updated(payload: Mapping[str, Any], _row: LogRow, shower: Shower) -> tuple[
 
 def _redacted(payload: Mapping[str, Any], _row: LogRow, shower: Shower) -> tuple[str, dict[str, Any]]:
     return "message.redacted", shower.message(payload["message"], payload.get("external_id"))
+
+
+def _delivered(payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[str, dict[str, Any]] | None:
+    """How far a message of ours came with the customer; what became of it on the way is none of their business."""
+    state = state_of(payload.get("delivery_state"))
+    if state == "sent":
+        return None
+    data = {"id": f"ms_{payload['message_id']}", "thread_id": f"th_{row.thread_id}", "state": state}
+    return "delivery.changed", {**data, "rev": row.seq}
 
 
 def _read_by_agent(payload: Mapping[str, Any], row: LogRow, _shower: Shower) -> tuple[str, dict[str, Any]]:
@@ -81,6 +90,7 @@ CHANGES: Mapping[str, Translate] = {
     "message_recalled": _redacted,
     "read": _read_by_agent,
     "contact_read": _read_by_contact,
+    "delivery_changed": _delivered,
     "closed": _closed,
     "reopened": _opened,
     "assigned": _assigned,

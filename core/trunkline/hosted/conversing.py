@@ -54,7 +54,8 @@ async def unread(call: Call) -> web.Response:
     async with call.front.house.store.read() as connection:
         rows = await threads_of(connection, call.holder)
         total = sum([await unread_in(connection, row) for row in rows])
-    headers = {"Cache-Control": "private, max-age=60"}
+    # Without `Vary` a browser would tell whoever signs in next what was unread for the last one.
+    headers = {"Cache-Control": "private, max-age=60", "Vary": "Authorization"}
     body = _encode({"unread": total, "cursor": cursor})
     return web.Response(body=body, content_type="application/json", headers=headers)
 
@@ -66,7 +67,7 @@ async def messages(call: Call) -> dict[str, Any]:
         row = await thread_of(connection, call.holder, call.path("thread_id"))
         if row is None:
             return {"messages": [], "has_more": False}
-        shown, more = await messages_of(connection, row.id, page, call.front.shower)
+        shown, more = await messages_of(connection, row.id, page, call.front.shower_of(call.holder))
     return {"messages": shown, "has_more": more}
 
 
@@ -167,10 +168,10 @@ async def changes(call: Call) -> dict[str, Any]:
 
 async def _first_changes(front: Front, line: Line, query: models.ChangesQuery) -> tuple[list[dict[str, Any]], bool]:
     """Read, and wait for the first change if there is none. Listening began before reading."""
-    deadline = monotonic() + query.wait
+    deadline, shower = monotonic() + query.wait, front.shower_of(line.holder)
     while not line.closed:
         rows, more = await line.page(query.limit)
-        told = [change_of(row, front.calls.changes, front.shower) for row in rows]
+        told = [change_of(row, front.calls.changes, shower) for row in rows]
         found = [change for change in told if change is not None]
         line.seq = rows[-1].seq if rows else line.seq
         if found or (not more and not await _something_came(line, deadline - monotonic())):

@@ -18,12 +18,15 @@ from pydantic import BaseModel, ValidationError
 from trunkline.errors import ContractError, StoreUnavailable
 from trunkline.hosted import arriving, being, conversing, files, openapi, sockets, speaking, submitting
 from trunkline.hosted.admission import admit, check_client, client_of
+from trunkline.hosted.arriving import MAX_BODY
+from trunkline.hosted.bodies import refused_body
 from trunkline.hosted.call import Call
 from trunkline.hosted.calls import ANYBODY, KEY, Answered, ClientCalls, ClientRoute, Inbox
 from trunkline.hosted.front import Front
 from trunkline.hosted.limiting import is_public
 from trunkline.hosted.refusals import ClientRefused
 from trunkline.hosted.repeating import Told, is_repeatable, repeat_of
+from trunkline.hosted.rotating import HEADER, follow
 from trunkline.log import bind, get_logger
 from trunkline.model import new_id
 
@@ -37,13 +40,8 @@ __all__ = ["MAX_BODY", "build_calls", "client_app"]
 
 log = get_logger("hosted")
 
-MAX_BODY = 256 * 1024
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
-#: Complaints of pydantic that mean that the body is no JSON at all.
-_NO_JSON = frozenset({"json_invalid", "json_type"})
-#: Fields that prove something: whoever sends another kind of value there sends no mistake.
-_PROOFS = frozenset({"identity", "token", "device_id", "client_id", "push_token"})
 #: Status of aiohttp's own refusals → code.
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -141,6 +139,8 @@ def _refusal(request: web.Request, refused: ClientRefused) -> web.Response:
         headers["Retry-After"] = str(refused.retry_after)
     if refused.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if refused.code == "upgrade_required":
+        headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}
     if "allow" in refused.headers:
         headers["Allow"] = refused.headers["allow"]
     if hdrs.ORIGIN in request.headers and request.method == "GET":
@@ -234,7 +234,10 @@ def _open(front: Front, route: ClientRoute) -> Handler:
         call = Call(front, request, inbox, client, _parse(route.body, raw) if route.body else None, query)
         if holder is not None:
             call.held_by(holder)
+        following = await follow(front, holder, _bearer(request)) if route.rotates and holder is not None else None
         response = await _once(route, call, raw)
+        if following is not None:
+            response.headers[HEADER] = following
         if route.open_to_pages:
             response.headers["Access-Control-Allow-Origin"] = "*"
             response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
@@ -334,23 +337,6 @@ def _parse(model: type[BaseModel], raw: bytes) -> BaseModel:
         return model.model_validate_json(raw)
     except ValidationError as error:
         raise refused_body(error) from None
-
-
-def refused_body(error: ValidationError) -> ClientRefused:
-    """Return what is said about a body that does not fit."""
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    if any(one["type"] in _NO_JSON for one in found):
-        return ClientRefused("bad_json")
-    place = [str(part) for part in found[0]["loc"] if not _is_branch(str(part))]
-    field = ".".join(place)
-    if place and place[0] in _PROOFS and found[0]["type"].endswith("_type"):
-        return ClientRefused("bad_request", field=field)
-    return ClientRefused("invalid_field" if place else "bad_request", field=field or None)
-
-
-def _is_branch(part: str) -> bool:
-    """Whether a part of pydantic's path names one of several shapes instead of a field."""
-    return part.startswith(("constrained-", "function-")) or part in {"str", "HmacIdentity", "int", "float", "bool"}
 
 
 def _parameters(model: type[BaseModel], request: web.Request) -> BaseModel:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.contract import Item, MessageReceived, SubmissionReceived
+from trunkline.contract import Act, ContactActed, Item, MessageReceived, SubmissionReceived
 from trunkline.errors import BodyUnreadable
 from trunkline.model import Address, Content
 
@@ -47,6 +47,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answers: str | None = None
     #: For a form; `content` is empty then.
     form: SentForm | None = None
+    #: For what is no message; `content` is empty then.
+    act: Act | None = None
     #: What the client told besides: its metadata, the page it was on, its version.
     context: dict[str, Any] = {}
     v: int = 1
@@ -78,7 +80,21 @@ def items_of(body: bytes) -> Sequence[Item]:
         envelope = _decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise BodyUnreadable(f"This is no stored message of a visitor: {error}") from error
+    if envelope.act is not None:
+        return (_acted(envelope, envelope.act),)
     return (_message(envelope) if envelope.form is None else _submission(envelope, envelope.form),)
+
+
+def _acted(envelope: Envelope, act: Act) -> ContactActed:
+    return ContactActed(
+        dedupe_key=dedupe_key(envelope),
+        at_ms=envelope.at,
+        platform_kind=act.value,
+        thread_key=envelope.address,
+        contact=Address(external_id=envelope.address, name=envelope.name),
+        act=act,
+        channel=envelope.channel,
+    )
 
 
 def _submission(envelope: Envelope, form: SentForm) -> SubmissionReceived:

@@ -33,6 +33,8 @@ class Socket:
     def __init__(self, front: Front, inbox: Inbox, holder: Holder, client: Client, line: Line) -> None:
         self.front, self.inbox, self.holder, self.client, self.line = front, inbox, holder, client, line
         self.id = new_id()
+        #: What is kept of the token that opened it.
+        self.mark = ""
         self.address = ""
         self.refused = 0
         self.warned = False

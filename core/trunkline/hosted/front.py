@@ -18,13 +18,15 @@ from trunkline.hosted.limiting import Limiter
 from trunkline.hosted.objects import Shower
 from trunkline.hosted.sending import take
 from trunkline.hosted.signing import Cursor, Signer
-from trunkline.hosted.versions import Features, context_of, features_of
+from trunkline.hosted.versions import Features, context_of, features_of, no_form
 from trunkline.log import get_logger
 from trunkline.service.arrivals import AccountFacts
+from trunkline.service.submissions.settings import read_settings
 from trunkline.store import schema
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from sqlalchemy import Connection
 
     from trunkline.hosted.connector import Client
     from trunkline.hosted.sending import Sending, Taken
@@ -43,6 +45,9 @@ log = get_logger("hosted")
 PREFIX = "/client/v1"
 #: How far the clocks of two processes may be apart.
 _SKEW_MS = 60_000
+_thread = schema.thread.c
+#: After this long a client reads everything anew: that is less than all that happened meanwhile.
+_CURSOR_MS = 30 * 24 * 3600 * 1000
 
 
 def inboxes(accounts: Accounts) -> Iterable[Inbox]:
@@ -144,6 +149,10 @@ class Front:
         self.hub = Hub(house)
         self._asides: set[asyncio.Task[Any]] = set()
 
+    def shower_of(self, holder: Holder) -> Shower:
+        """Return what shows a visitor their messages."""
+        return self.shower.to(holder.visitor_id)
+
     def cursor(self, holder: Holder, seq: int) -> str:
         """Return a cursor for a visitor."""
         return self.signer.cursor(holder.visitor_id, Cursor(holder.epoch, seq, self.house.clock.now_ms()))
@@ -154,9 +163,9 @@ class Front:
         return None if cursor is None or cursor.seq > self.house.feed.last_seq else cursor.seq
 
     async def resume(self, holder: Holder, text: str) -> int | None:
-        """Return the event to go on after; None when a cursor is over, as it is when a backup was put back since."""
+        """Return the event to go on after; None when a cursor is over: too old, or a backup was put back since."""
         cursor = self._cursor(holder, text)
-        if cursor is None:
+        if cursor is None or cursor.at < self.house.clock.now_ms() - _CURSOR_MS:
             return None
         query = select(schema.event.c.at).where(schema.event.c.seq == cursor.seq)
         async with self.house.store.read() as connection:
@@ -173,12 +182,26 @@ class Front:
         cursor = self.signer.read_cursor(holder.visitor_id, text)
         return cursor if cursor is not None and cursor.epoch == holder.epoch else None
 
-    def features(self, inbox: Inbox, client: Client, *, verified: bool) -> Features:
+    async def features(self, inbox: Inbox, client: Client, *, verified: bool) -> Features:
         """Return what a client may use, and why not."""
         channel = inbox.channel(client)
         context = context_of(inbox.id, client, verified=verified, at_ms=self.house.clock.now_ms())
         push = None if inbox.connector.pushes() else "not_offered"
-        return features_of(channel, context, {"push": push, **self.calls.features(channel, context)})
+        async with self.house.store.read() as connection:
+            form = no_form(channel.effective(context).capabilities, await read_settings(connection), inbox.id)
+        more = {"push": push, "submission": form, **self.calls.features(channel, context)}
+        return features_of(channel, context, more)
+
+    async def greetings(self, holder: Holder) -> dict[str, Any]:
+        """Return what applications say in `ready`."""
+        if not self.calls.greets:
+            return {}
+        mine = (_thread.account_id == holder.account_id, _thread.key == holder.address)
+
+        def read(database: Connection) -> dict[str, Any]:
+            return self.calls.greetings(database, database.execute(select(_thread.id).where(*mine)).scalar())
+
+        return await self.house.store.ask(read)
 
     def take(self, tx: Transaction, sendings: list[Sending]) -> list[Taken]:
         """Store messages that came together; one function, so that the writer makes one batch of them."""

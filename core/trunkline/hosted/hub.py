@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from trunkline.hosted.reading import read_changes, threads_of, visitor_in
+from trunkline.hosted.telling import TOLD
 from trunkline.log import get_logger
 from trunkline.service.signals import SHOWN
 
@@ -307,6 +308,10 @@ class Hub:
             line.end("reset")
 
     def _told(self, moment: Moment) -> None:
+        if moment.kind == TOLD:
+            frame = msgspec.json.encode(moment.details)
+            for line in self.lines_of(moment.thread_id):
+                line.push(frame)
         if moment.kind == SHOWN and self.on_moment is not None:
             for line in self.lines_of(moment.thread_id):
                 self.on_moment(line, moment)

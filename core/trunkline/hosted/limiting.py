@@ -72,13 +72,17 @@ class Limiter:
         """Use another figure."""
         self._limits[name] = limit
 
+    def figure(self, name: str, *, own: Limit | None = None) -> Limit:
+        """Return what holds: an account's own figure, or the house's."""
+        return own or self._limits[name]
+
     def take(self, name: str, who: str, amount: float = 1.0, *, own: Limit | None = None) -> None:
         """Use up some of a limit; `own` is an account's own figure, and then `who` must be nobody of another account.
 
         Raises:
             ClientRefused: 429 with the seconds until there is enough again.
         """
-        limit = own or self._limits[name]
+        limit = self.figure(name, own=own)
         missing = self._missing((name, who), limit, amount)
         if missing > 0:
             seconds = math.ceil(missing / limit.per_hour * 3600)

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 __all__ = [
+    "CHANGES_PAGE",
+    "MESSAGES_PAGE",
     "Body",
     "ChangesQuery",
     "ConfigQuery",
@@ -31,6 +33,8 @@ __all__ = [
     "TypingBody",
 ]
 
+#: How much a page holds at most.
+MESSAGES_PAGE, CHANGES_PAGE = 100, 200
 _NO_NUL = r"^[^\x00]*$"
 #: One line of text.
 Line = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -210,14 +214,14 @@ class MessagesQuery(Query):
 
     before: Number | None = None
     after: Number | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 30
+    limit: Annotated[int, Field(ge=1, le=MESSAGES_PAGE)] = 30
 
 
 class ChangesQuery(Query):
     """Which changes, and how long to wait for the first."""
 
     cursor: Cursor | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 100
+    limit: Annotated[int, Field(ge=1, le=CHANGES_PAGE)] = 100
     wait: Annotated[float, Field(ge=0, le=25)] = 0
 
 
@@ -234,4 +238,4 @@ class PutQuery(Query):
     sig: Annotated[str, StringConstraints(max_length=64)] = ""
     until: Number = 0
     size: Number = 0
-    name: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    name: Annotated[str, StringConstraints(max_length=255)] | None = None

@@ -14,10 +14,12 @@ from trunkline.service.rendering import text_of
 if TYPE_CHECKING:
     from trunkline.hosted.signing import Signer
 
-__all__ = ["Shower", "bare", "client_id_of", "profile_of", "thread_object"]
+__all__ = ["Shower", "author_object", "bare", "client_id_of", "profile_of", "state_of", "thread_object"]
 
 #: Our author → theirs. Staff who write elsewhere are agents to a customer.
 _AUTHORS = {"contact": "contact", "agent": "agent", "bot": "bot", "system": "system", "staff_elsewhere": "agent"}
+#: State of our deliveries → what a customer is told of it.
+_STATES = {"delivered": "delivered", "read": "read"}
 _Worded = Link | Contacts | Sticker
 _FILES = ("image", "video", "audio", "file")
 _FACTS = ("name", "email", "phone", "locale", "timezone")
@@ -36,10 +38,16 @@ def client_id_of(external_id: str | None) -> str | None:
 
 
 class Shower:
-    """Shows messages to visitors; knows how to sign the addresses of files."""
+    """Shows messages to a visitor; knows how to sign the addresses of files."""
 
-    def __init__(self, signer: Signer, base: str) -> None:
+    def __init__(self, signer: Signer, base: str, contact: str | None = None) -> None:
         self._signer, self._base = signer, base
+        #: "ct_…" of who is shown: every customer in their threads is they themselves.
+        self._contact = contact
+
+    def to(self, visitor_id: str) -> Shower:
+        """Return the same for one visitor."""
+        return Shower(self._signer, self._base, f"ct_{visitor_id}")
 
     def message(self, snapshot: Mapping[str, Any], external_id: str | None) -> dict[str, Any]:
         """Return a message from its snapshot (as `service.snapshots` makes them)."""
@@ -53,11 +61,12 @@ class Shower:
             "thread_id": f"th_{snapshot['thread_id']}",
             "pos": snapshot["position"],
             "rev": 1 + len(snapshot["previous"]) + (1_000_000 if gone else 0),
-            "author": author_object(snapshot["author"]),
+            "author": author_object(snapshot["author"], self._contact),
+            "attachments": [],
             **shown,
             "quoted": _quoted(snapshot["reply_to"]),
             "origin": "chat",
-            "state": "sent",
+            "state": state_of(snapshot.get("delivery_state")),
             "created_at": snapshot["at"],
             "edited_at": snapshot["edited_at"],
             "fallback": "" if gone else _fallback(content),
@@ -169,11 +178,16 @@ def _quoted(reply_to: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {"id": message_id and f"ms_{message_id}", "text": reply_to.get("preview")}
 
 
-def author_object(author: Mapping[str, Any]) -> dict[str, Any]:
-    """Return who said something; a customer is known to themselves, others by name."""
+def state_of(delivery_state: str | None) -> str:
+    """Return how far a message is for its readers: "sent", "delivered", "read". What is the house's own stays there."""
+    return _STATES.get(delivery_state or "", "sent")
+
+
+def author_object(author: Mapping[str, Any], contact: str | None = None) -> dict[str, Any]:
+    """Return who said something; `contact` is the customer's own id."""
     kind = _AUTHORS[str(author["kind"])]
     known = author.get("id") if kind in {"agent", "bot"} else None
-    return {"kind": kind, "id": known and f"ag_{known}", "name": author.get("name")}
+    return {"kind": kind, "id": contact if kind == "contact" else known and f"ag_{known}", "name": author.get("name")}
 
 
 def thread_object(row: Any, *, live_key: str, unread: int) -> dict[str, Any]:

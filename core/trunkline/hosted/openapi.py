@@ -15,6 +15,7 @@ from trunkline.hosted.answers import Refusal
 from trunkline.hosted.calls import ANYBODY, KEY, TOKEN, ClientRoute
 from trunkline.hosted.refusals import CODES
 from trunkline.hosted.repeating import HEADER, is_repeatable
+from trunkline.hosted.rotating import HEADER as NEXT_TOKEN
 
 __all__ = ["document", "text"]
 
@@ -93,6 +94,13 @@ _KEY_HEADER: dict[str, Any] = {
 }
 
 
+_NEXT_TOKEN: dict[str, Any] = {
+    "description": "The token that follows the one that was sent: keep it, then use it.",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^vt_[A-Za-z0-9_-]{43}$"},
+}
+
+
 def _operation(route: ClientRoute) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.operation,
@@ -147,6 +155,8 @@ def _responses(route: ClientRoute) -> dict[str, Any]:
         good["content"] = {"application/json": {"schema": _reference(route.answer)}}
     elif route.produces != "application/json":
         good["content"] = {route.produces: {"schema": _BINARY}}
+    if route.rotates:
+        good["headers"] = {NEXT_TOKEN: _NEXT_TOKEN}
     answers = {str(route.status): {"description": HTTPStatus(route.status).phrase, **good}}
     for status in route.also:
         body = good if status < 300 else {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import func, select
 
-from trunkline.service.snapshots import media_snapshot, message_snapshot
+from trunkline.service.snapshots import furthest, media_snapshot, message_snapshot
 from trunkline.store import LogRow, schema
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _t, _m, _e, _i = schema.thread.c, schema.message.c, schema.event.c, schema.identity.c
+_d = schema.delivery.c
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -116,7 +117,19 @@ async def _shown(connection: AsyncConnection, rows: Sequence[Any], shower: Showe
         found = await connection.execute(select(schema.media).where(schema.media.c.message_id.in_(carrying)))
         media = {row.id: media_snapshot(row) for row in found}
     quoted = await _quoted(connection, [row for row in rows if row.quotes])
-    return [shower.message(_snapshot(row, media, quoted), row.external_id) for row in rows]
+    states = await _states(connection, [row.id for row in rows if row.direction == "out"])
+    snapshots = [{**_snapshot(row, media, quoted), "delivery_state": furthest(states.get(row.id, ()))} for row in rows]
+    return [shower.message(one, row.external_id) for one, row in zip(snapshots, rows, strict=True)]
+
+
+async def _states(connection: AsyncConnection, message_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the states of the deliveries of our messages."""
+    states: dict[str, list[str]] = {}
+    if message_ids:
+        query = select(_d.message_id, _d.state).where(_d.message_id.in_(message_ids))
+        for message_id, state in await connection.execute(query):
+            states.setdefault(message_id, []).append(state)
+    return states
 
 
 def _snapshot(row: Any, media: dict[str, dict[str, Any]], quoted: dict[str, dict[str, Any]]) -> dict[str, Any]:

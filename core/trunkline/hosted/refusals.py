@@ -12,7 +12,7 @@ import msgspec
 
 from trunkline.errors import TrunklineError
 
-__all__ = ["CODES", "ClientRefused", "Code"]
+__all__ = ["CODES", "FOR_APPLICATIONS", "ClientRefused", "Code"]
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -45,6 +45,11 @@ CODES: Mapping[str, Code] = {
     "anonymous_history_loss": Code(409, "Nobody could read this history again; send force=true if that is wanted."),
     "verified_field": Code(409, "A signed value stands here; only a signed one replaces it."),
     "card_answered": Code(409, "This card was answered already."),
+    "already_requested": Code(409, "A person was asked for already."),
+    "not_queued": Code(409, "Nobody waits here."),
+    "no_session": Code(409, "There is no talk to end."),
+    "already_rated": Code(409, "This was rated already."),
+    "rating_expired": Code(409, "It is too late to rate this."),
     "submission_disabled": Code(409, "This inbox takes no forms now."),
     "form_outdated": Code(409, "The form has changed; fill in the new one."),
     "cursor_expired": Code(410, "Read everything anew and go on with the new cursor."),
@@ -59,6 +64,8 @@ CODES: Mapping[str, Code] = {
     "unsupported_kind": Code(422, "Messages of this kind are not taken."),
     "unknown_upload": Code(422, "There is no such upload of yours, or it was sent already."),
     "unknown_action": Code(422, "The message has no such button."),
+    "unknown_group": Code(422, "There is no such group."),
+    "invalid_score": Code(422, "There is no such score."),
     "mime_mismatch": Code(422, "The file is not what it says it is."),
     "file_unreadable": Code(422, "The file is empty or damaged."),
     "invalid_push_token": Code(422, "This is no push token of that provider."),
@@ -68,6 +75,19 @@ CODES: Mapping[str, Code] = {
     "server_error": Code(500, "Something went wrong on our side; the request id finds it in the log."),
     "unavailable": Code(503, "Not now; try again."),
 }
+
+#: Codes of the protocol whose calls no part of the core has: those of applications refuse with them.
+FOR_APPLICATIONS = frozenset(
+    {
+        "already_requested",
+        "not_queued",
+        "no_session",
+        "already_rated",
+        "rating_expired",
+        "unknown_group",
+        "invalid_score",
+    }
+)
 
 
 class ClientRefused(TrunklineError):

@@ -41,6 +41,10 @@ class Signer:
         given = signature.encode()
         return any(hmac.compare_digest(_digest(key, words).encode(), given) for key in self._keys)
 
+    def followers(self, token: str) -> list[str]:
+        """Return the 43 characters that may follow a token, one by each of our keys, the present key's first."""
+        return [_text(hmac.digest(key, b"follows\0" + token.encode(), "sha256")) for key in self._keys]
+
     def cursor(self, visitor_id: str, cursor: Cursor) -> str:
         """Return a cursor as the client keeps it."""
         signature = self.sign("cursor", visitor_id, cursor.epoch, cursor.seq, cursor.at)
@@ -58,4 +62,8 @@ class Signer:
 
 def _digest(key: bytes, words: tuple[object, ...]) -> str:
     said = b"\0".join(str(word).encode() for word in words)
-    return base64.urlsafe_b64encode(hmac.digest(key, said, "sha256")[:16]).decode().rstrip("=")
+    return _text(hmac.digest(key, said, "sha256")[:16])
+
+
+def _text(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -15,18 +15,20 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import WSMessage, WSMsgType, web
 from pydantic import ValidationError
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from trunkline.clock import to_text
 from trunkline.errors import StoreUnavailable
 from trunkline.hosted.admission import admit, check_client, make_client
 from trunkline.hosted.arriving import ENDED, HEARTBEAT_S, MAX_FRAME
+from trunkline.hosted.bodies import refused_body
 from trunkline.hosted.changes import change_of
 from trunkline.hosted.conversing import note_client
 from trunkline.hosted.frames import FRAMES, Socket
 from trunkline.hosted.limiting import is_public
 from trunkline.hosted.refusals import ClientRefused
+from trunkline.hosted.rotating import follow, is_good
+from trunkline.hosted.visitors import fingerprint, generations_of, holder_query
 from trunkline.log import get_logger
 from trunkline.model import new_id
 from trunkline.store import schema
@@ -170,14 +172,17 @@ class Sockets:
 
     async def _welcome(self, request: web.Request, hello: dict[str, Any], who: tuple[Inbox, Holder, Client]) -> Socket:
         front, (inbox, holder, client) = self._front, who
+        following = await follow(front, holder, hello["token"])
+        features = await front.features(inbox, client, verified=holder.subject is not None)
+        greetings = await front.greetings(holder)
         asked = hello.get("cursor")
         start = await front.resume(holder, asked) if isinstance(asked, str) else front.house.feed.last_seq
         begin = front.house.feed.last_seq if start is None else start
         socket = Socket(front, inbox, holder, client, front.hub.open(holder, begin))
+        socket.mark = fingerprint(hello["token"])
         socket.address = front.address_of(request)
         socket.visible = hello.get("visible") is not False
         front.aside(note_client(front, holder, client), "hosted-client")
-        features = front.features(inbox, client, verified=holder.subject is not None)
         socket.tell(
             {
                 "t": "ready",
@@ -187,6 +192,8 @@ class Sockets:
                 "server_time": to_text(front.house.clock.now_ms()),
                 "features": features.offered,
                 "feature_reasons": features.reasons,
+                **greetings,
+                **({"next_token": following} if following is not None else {}),
             }
         )
         self._add(socket)
@@ -242,8 +249,8 @@ class Sockets:
                 await handle(socket, frame)
         except ClientRefused as refused:
             self._refuse(socket, ref, refused)
-        except ValidationError:
-            self._refuse(socket, ref, ClientRefused("bad_request"))
+        except ValidationError as error:
+            self._refuse(socket, ref, refused_body(error))
         except StoreUnavailable as error:
             self._refuse(socket, ref, ClientRefused("unavailable", retry_after=error.after_s))
         except Exception as error:
@@ -312,18 +319,24 @@ class Sockets:
     async def sweep(self) -> None:
         """Close what tokens that ended opened (another process may have told in vain), and warn of their end."""
         now, table = self._front.house.clock.now_ms(), schema.visitor_token
-        ids = {socket.holder.token_id for socket in self._open}
+        # Whoever comes while we read is not asked about: they were admitted a moment ago.
+        asked = list(self._open)
+        ids = {socket.holder.token_id for socket in asked}
         if not ids:
             return
-        good = select(table.c.id).where(table.c.id.in_(ids), table.c.revoked_at.is_(None), table.c.expires_at > now)
+        good = holder_query().where(table.c.id.in_(ids), table.c.revoked_at.is_(None), table.c.expires_at > now)
         async with self._front.house.store.read() as connection:
-            alive = set((await connection.execute(good)).scalars())
-        for socket in list(self._open):
-            if socket.holder.token_id not in alive:
+            alive = {row.token_id: row for row in await connection.execute(good)}
+        for socket in asked:
+            row = alive.get(socket.holder.token_id)
+            if row is None:
                 socket.end(TOKEN_OVER, "token over")
-            elif socket.holder.expires_at - now <= _EXPIRING_MS and not socket.warned:
+            elif not is_good(generations_of(row), socket.mark, now):
+                # Its holder has the token that followed, and comes back with it; whoever took this one does not.
+                socket.end(RESTART, "another token followed")
+            elif row.expires_at - now <= _EXPIRING_MS and not socket.warned:
                 socket.warned = True
-                socket.tell({"t": "auth.expiring", "expires_at": to_text(socket.holder.expires_at)})
+                socket.tell({"t": "auth.expiring", "expires_at": to_text(row.expires_at)})
 
 
 async def _first(ws: web.WebSocketResponse) -> dict[str, Any]:
@@ -355,7 +368,7 @@ def _frame(message: WSMessage) -> dict[str, Any]:
 
 def _change(front: Front, holder: Holder, row: Any) -> bytes | None:
     """Return a change as a frame, with the cursor that acknowledges it and goes on after it."""
-    change = change_of(row, front.calls.changes, front.shower)
+    change = change_of(row, front.calls.changes, front.shower_of(holder))
     return None if change is None else _encode({"t": "change", "cursor": front.cursor(holder, row.seq), **change})
 
 

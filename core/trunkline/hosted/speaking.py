@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trunkline.hosted.calls import Inbox
     from trunkline.hosted.connector import Client
     from trunkline.hosted.front import Front
+    from trunkline.hosted.objects import Shower
     from trunkline.hosted.visitors import Holder
 
 from trunkline.hosted.conversing import LIVE, thread_of
@@ -50,6 +51,11 @@ class Speaker(msgspec.Struct, frozen=True):
     holder: Holder
     client: Client
     request_id: str
+
+    @property
+    def shower(self) -> Shower:
+        """What shows them their messages."""
+        return self.front.shower_of(self.holder)
 
 
 def _speaker(call: Call) -> Speaker:
@@ -198,7 +204,7 @@ async def _answer(speaker: Speaker, sending: Sending, taken: Taken) -> Answered:
     if taken.swallowed or taken.external_id is None:
         return Answered(201, _lookalike(speaker, sending))
     async with speaker.front.house.store.read() as connection:
-        found = await find_message(connection, speaker.inbox.id, taken.external_id, speaker.front.shower)
+        found = await find_message(connection, speaker.inbox.id, taken.external_id, speaker.shower)
         if found is None:
             raise ClientRefused("unavailable", retry_after=1)
         shown, row = found
@@ -223,7 +229,7 @@ def _lookalike(speaker: Speaker, sending: Sending) -> dict[str, Any]:
         "previous": [],
         "recalled_at": None,
     }
-    shown = speaker.front.shower.message(snapshot, f"{envelope.visitor}:{envelope.client_id}")
+    shown = speaker.shower.message(snapshot, f"{envelope.visitor}:{envelope.client_id}")
     return {"message": shown, "seq": None, "replayed": False}
 
 

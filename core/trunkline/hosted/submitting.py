@@ -36,7 +36,7 @@ from trunkline.store import schema
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "current_form"]
 
 _s = schema.submission.c
 _MOST = 50
@@ -78,8 +78,17 @@ def _field(field: FormField, locale: str) -> dict[str, Any]:
 
 async def form(call: Call) -> dict[str, Any]:
     """Return the form."""
+    return await current_form(call, call.query.group_id)
+
+
+async def current_form(call: Call, group_id: str | None = None) -> dict[str, Any]:
+    """Return the form as call 19 shows it, for calls of applications that offer it.
+
+    Raises:
+        ClientRefused: submission_disabled.
+    """
     async with call.front.house.store.read() as connection:
-        found = _form(call, await read_settings(connection), call.query.group_id)
+        found = _form(call, await read_settings(connection), group_id)
     return found.shown(call.client.locale)
 
 
@@ -102,7 +111,6 @@ def _form(call: Call, settings: Settings, group_id: str | None) -> _Form:
 async def submit(call: Call) -> Answered:
     """Take a form that was sent, once."""
     body = call.body
-    call.front.limiter.take("submissions", call.holder.visitor_id)
     async with call.front.house.store.read() as connection:
         known = await _known(connection, call)
         if known is not None:
@@ -116,6 +124,8 @@ async def submit(call: Call) -> Answered:
     values, errors = check_form(found.fields, body.values)
     if errors:
         raise ClientRefused("field_errors", more={"errors": [msgspec.structs.asdict(error) for error in errors]})
+    # What is refused or was stored before costs nothing: a mistake in an answer must not use up the hour.
+    call.front.limiter.take("submissions", call.holder.visitor_id)
     return await _store(call, found, values)
 
 
@@ -178,7 +188,7 @@ def _lookalike(call: Call, found: _Form, raw_id: str) -> dict[str, Any]:
 async def _answer(connection: AsyncConnection, call: Call, row: Any, *, replayed: bool) -> dict[str, Any]:
     found = None
     if row.message_id is not None:
-        found = await find_message(connection, call.inbox.id, row.external_id, call.front.shower)
+        found = await find_message(connection, call.inbox.id, row.external_id, call.front.shower_of(call.holder))
     shown = submission_object(submission_snapshot(row))
     message = None if found is None else found[0]
     return {"submission": shown, "thread_id": f"th_{row.thread_id}", "message": message, "replayed": replayed}
@@ -200,7 +210,9 @@ async def submissions(call: Call) -> dict[str, Any]:
             {
                 **submission_object(submission_snapshot(row)),
                 "thread_id": f"th_{row.thread_id}",
-                "last_reply": await last_reply(connection, row.thread_id, row.created_at, call.front.shower),
+                "last_reply": await last_reply(
+                    connection, row.thread_id, row.created_at, call.front.shower_of(call.holder)
+                ),
             }
             for row in rows
         ]

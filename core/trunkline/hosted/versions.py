@@ -10,18 +10,19 @@ import msgspec
 
 from trunkline.contract import Capabilities, Context, Extra
 from trunkline.model import ContentKind, Level
+from trunkline.service.submissions.settings import SubmissionSetting, Wish, decide
 
 if TYPE_CHECKING:
     from trunkline.contract import Channel
     from trunkline.hosted.connector import Client
 
-__all__ = ["Features", "at_least", "context_of", "features_of", "read_version"]
+__all__ = ["Features", "at_least", "context_of", "features_of", "no_form", "read_version"]
 
 _VERSION = re.compile(r"v?([0-9]{1,9}(?:\.[0-9]{1,9}){0,3})(-[0-9A-Za-z][0-9A-Za-z.-]{0,40})?")
 _FILES = (ContentKind.IMAGE, ContentKind.FILE, ContentKind.AUDIO, ContentKind.VIDEO)
 #: Levels at which a kind is taken.
 _TAKEN = frozenset({Level.FULL, Level.PARTIAL, Level.FALLBACK})
-_TOO_OLD, _NOT_OFFERED = "sdk_too_old", "not_offered"
+_TOO_OLD, _NOT_OFFERED, _SWITCHED_OFF = "sdk_too_old", "not_offered", "switched_off"
 
 
 class Features(msgspec.Struct, frozen=True):
@@ -76,6 +77,15 @@ def features_of(channel: Channel, context: Context, extra: Mapping[str, str | No
         {name: reason is None for name, reason in reasons.items()},
         {name: reason for name, reason in reasons.items() if reason is not None},
     )
+
+
+def no_form(
+    capabilities: Capabilities, settings: Mapping[tuple[str, str], SubmissionSetting], account_id: str
+) -> str | None:
+    """Return why an account offers no leave-a-message form, None where it offers one."""
+    if not capabilities.submissions.modes:
+        return _NOT_OFFERED
+    return None if decide(capabilities.submissions, settings, account_id, Wish()) else _SWITCHED_OFF
 
 
 def takes(capabilities: Capabilities, kind: ContentKind) -> bool:

@@ -1,7 +1,7 @@
 """Visitors and the tokens they hold: rows, and the plain write functions that change them.
 
-A token is 256 random bits, kept as its hash. The visitor's row comes with the first token; the identity and the contact
-that agents see come with the first message.
+A token is 256 random bits, kept as its hash; after a day of use another follows it. The visitor's row comes with the
+first token; the identity and the contact that agents see come with the first message.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, or_, select, update
 
 from trunkline.hosted.connector import Client
 from trunkline.model import new_id
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PREFIX",
+    "Generations",
     "Grant",
     "Holder",
     "NewToken",
@@ -33,6 +34,7 @@ __all__ = [
     "family_of",
     "find_holder",
     "fingerprint",
+    "generations_of",
     "give_token",
     "holder_query",
     "keep_client",
@@ -56,10 +58,25 @@ _encode = msgspec.json.Encoder().encode
 _client = msgspec.json.Decoder(Client).decode
 
 
+class Generations(msgspec.Struct, frozen=True):
+    """The tokens that one holder may show, as what is kept of them; see `trunkline.hosted.rotating`."""
+
+    current: str
+    #: Offered, and not used yet.
+    following: str | None
+    #: Good until then.
+    before: str | None
+    before_until: int
+    #: When the current one was given, or took over.
+    since: int
+
+
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """A good token and the visitor behind it."""
 
+    #: Stays when the token is followed by another: device, sockets and pushes belong to it.
     token_id: str
+    tokens: Generations
     account_id: str
     #: The public key with which it was given.
     key: str
@@ -129,6 +146,11 @@ _HOLDER: Select[Any] = (
         token.c.device_id,
         token.c.acked_seq.label("shown_seq"),
         token.c.client,
+        token.c.token_hash.label("current"),
+        token.c.next_hash.label("following"),
+        token.c.previous_hash.label("before"),
+        func.coalesce(token.c.previous_until, 0).label("before_until"),
+        func.coalesce(token.c.rotated_at, token.c.created_at).label("since"),
         visitor.c.id.label("visitor_id"),
         visitor.c.external_id.label("address"),
         visitor.c.epoch,
@@ -147,17 +169,26 @@ def holder_query() -> Select[Any]:
     return _HOLDER
 
 
+def generations_of(row: Any) -> Generations:
+    """Return the tokens in a row of `holder_query`."""
+    return Generations(*(getattr(row, name) for name in Generations.__struct_fields__))
+
+
 def holder_of(row: Any) -> Holder:
     """Return a row of `holder_query`."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public way to the names of a row
     opened = {name: msgspec.json.decode(values[name]) for name in ("stated", "verified")}
     opened["client"] = _client(values["client"])
-    return Holder(**{**values, **opened, "blocked": bool(values["blocked"])})
+    opened["tokens"] = generations_of(row)
+    known = {name: values[name] for name in Holder.__struct_fields__ if name in values}
+    return Holder(**{**known, **opened, "blocked": bool(values["blocked"])})
 
 
 async def find_holder(connection: AsyncConnection, text: str) -> Holder | None:
     """Return whose token this is, revoked and expired ones too; None if it was never given."""
-    row = (await connection.execute(_HOLDER.where(token.c.token_hash == fingerprint(text)))).one_or_none()
+    mark = fingerprint(text)
+    known = or_(token.c.token_hash == mark, token.c.next_hash == mark, token.c.previous_hash == mark)
+    row = (await connection.execute(_HOLDER.where(known))).one_or_none()
     return None if row is None else holder_of(row)
 
 

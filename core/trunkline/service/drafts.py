@@ -44,6 +44,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     #: Our id of the message that is answered.
     reply_to: str | None = None
     contents: tuple[Content, ...] = ()
+    #: The request that asks for it.
+    request_id: str | None = None
 
 
 def contents_of(draft: Draft, look: Look) -> list[Content]:

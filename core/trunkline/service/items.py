@@ -97,6 +97,7 @@ def _acted(work: WorkingSet, arrival: Arrival, item: ContactActed) -> None:
     thread = work.thread(arrival.account, item.thread_key)
     person = work.person(arrival.account, item.contact)
     actor = Actor(ActorKind.CONTACT, person.contact_id, person.name)
+    thread.channel = item.channel or thread.channel
     begin(work, thread)
     _open_windows(work, thread, item.act, item.at_ms or arrival.received_at)
     keep_credential(work, thread, item.reply)

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, update
 
 from trunkline.contract import Capabilities, Context, Quote
 from trunkline.errors import Whose
-from trunkline.model import Actor, Author, Content, Media, Reason, new_id
+from trunkline.model import Actor, Author, AuthorKind, Content, Media, Reason, new_id
 from trunkline.service.arrivals import AccountFacts
 from trunkline.service.drafts import Draft, contents_of, files_of, medium_of
 from trunkline.service.media import publish
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from trunkline.service.house import House
     from trunkline.store import Transaction
 
-__all__ = ["Draft", "ReplyRefused", "account_of", "capabilities_of", "post_reply", "retry_message"]
+__all__ = ["Draft", "ReplyRefused", "account_of", "capabilities_of", "judge_again", "post_reply", "retry_message"]
 
 #: A reply that could not be sent for this long is given up.
 GIVE_UP_MS = 24 * 3600 * 1000
@@ -53,6 +53,7 @@ class _Posting(msgspec.Struct, kw_only=True):
     quote: Quote | None
     #: What the message shows of the one that it answers, as `reply_to` in a snapshot.
     quoted: dict[str, Any] | None
+    request_id: str | None
 
 
 def post_reply(
@@ -97,6 +98,7 @@ def _prepare(  # noqa: PLR0917 - one call site, above
         now=now,
         quote=quote,
         quoted=quoted,
+        request_id=draft.request_id,
     )
 
 
@@ -179,23 +181,27 @@ _Delivery: Any = msgspec.defstruct(
 
 
 _t = schema.thread.c
-_MOVE = Prepared(
-    update(schema.thread)
-    .where(_t.id == bindparam("thread"))
-    .values(
-        last_position=_t.last_position + 1,
-        last_message_at=bindparam("now"),
-        first_unanswered_at=None,
-        preview=bindparam("preview"),
-    )
-    .returning(_t.last_position)
-)
+
+
+def _move(**more: None) -> Prepared:
+    values = {
+        "last_position": _t.last_position + 1,
+        "last_message_at": bindparam("now"),
+        "preview": bindparam("preview"),
+    }
+    statement = update(schema.thread).where(_t.id == bindparam("thread")).values({**values, **more})
+    return Prepared(statement.returning(_t.last_position))
+
+
+#: Whether a person answers → how the thread moves on: what a bot or the house says ends no customer's wait.
+_MOVE = {False: _move(), True: _move(first_unanswered_at=None)}
 
 
 def _take_position(tx: Transaction, posting: _Posting, content: Content) -> int:
-    """Give the message its place and move the thread's counters; an answer ends the customer's wait."""
+    """Give the message its place and move the thread's counters; a person's answer ends the customer's wait."""
     preview = _encode(preview_of(content, posting.author.kind.value)).decode()
-    ((position,),) = tx.run(_MOVE, {"thread": posting.thread.id, "now": posting.now, "preview": preview})
+    move = _MOVE[posting.author.kind is AuthorKind.AGENT]
+    ((position,),) = tx.run(move, {"thread": posting.thread.id, "now": posting.now, "preview": preview})
     return int(position)
 
 
@@ -220,6 +226,7 @@ def _queue(tx: Transaction, posting: _Posting, message_id: str, position: int, s
         "maybe_duplicate": False,
         "created_at": posting.now,
         "updated_at": posting.now,
+        "request_id": posting.request_id,
     }
     rows = [
         _Delivery(
@@ -264,7 +271,9 @@ def _deliveries(tx: Transaction, message_id: str) -> list[Any]:
     return list(tx.execute(select(table).where(table.c.message_id == message_id).order_by(table.c.part)).fetchall())
 
 
-def retry_message(tx: Transaction, house: House, message_id: str, *, actor: Actor, now: int) -> None:
+def retry_message(
+    tx: Transaction, house: House, message_id: str, *, actor: Actor, now: int, request_id: str | None = None
+) -> None:
     """Send the parts of a message that did not arrive again.
 
     Raises:
@@ -282,14 +291,15 @@ def retry_message(tx: Transaction, house: House, message_id: str, *, actor: Acto
     again = [row for row in rows if row.state in _AGAIN]
     if not again:
         raise ReplyRefused("Nothing of this message failed.", code="not_retryable", status=409)
-    verdict = _judge_again(tx, house, thread, again[0], now)
+    verdict = judge_again(tx, house, thread, again[0], now)
     for row in again:
-        _requeue(tx, row, verdict, now)
+        _requeue(tx, row, verdict, now, request_id)
         announce(tx, row.id, now, actor=actor)
     tx.wake("outbox")
 
 
-def _judge_again(tx: Transaction, house: House, thread: Any, row: Any, now: int) -> Verdict:
+def judge_again(tx: Transaction, house: House, thread: Any, row: Any, now: int) -> Verdict:
+    """Return whether a delivery may go out again now."""
     capabilities = capabilities_of(account_of(house, thread.account_id), thread.channel, now)
     parts = _parts.decode(row.plan)
     if all(needs_no_window(part, capabilities) for part in parts):
@@ -301,7 +311,7 @@ def _judge_again(tx: Transaction, house: House, thread: Any, row: Any, now: int)
 _parts = msgspec.json.Decoder(tuple[Content, ...])
 
 
-def _requeue(tx: Transaction, row: Any, verdict: Verdict, now: int) -> None:
+def _requeue(tx: Transaction, row: Any, verdict: Verdict, now: int, request_id: str | None) -> None:
     state, reason = ("queued", None) if verdict.allowed else _suppressed(verdict.code or "window_closed")
     values = {
         "state": state,
@@ -317,6 +327,7 @@ def _requeue(tx: Transaction, row: Any, verdict: Verdict, now: int) -> None:
         "key": _key_again(tx, row),
         "maybe_duplicate": bool(row.maybe_duplicate) or bool(row.after_uncertain),
         "updated_at": now,
+        "request_id": request_id,
     }
     tx.execute(schema.delivery.update().where(schema.delivery.c.id == row.id).values(values))
 

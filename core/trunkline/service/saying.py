@@ -22,6 +22,8 @@ __all__ = ["Said", "begin", "keep_credential", "say"]
 
 encode = msgspec.json.Encoder().encode
 
+#: Whose answer ends a customer's wait: greetings and bots leave it as it is.
+_PEOPLE = frozenset({AuthorKind.AGENT, AuthorKind.STAFF_ELSEWHERE})
 _ACTORS = {AuthorKind.CONTACT: ActorKind.CONTACT, AuthorKind.STAFF_ELSEWHERE: ActorKind.CONNECTOR}
 
 
@@ -101,7 +103,7 @@ def _place(work: WorkingSet, thread: ThreadState, said: Said) -> None:
         thread.unread += 1
         thread.last_inbound_at = max(thread.last_inbound_at, said.at_ms)
         thread.first_unanswered_at = thread.first_unanswered_at or work.now
-    else:
+    elif said.author_kind in _PEOPLE:
         thread.first_unanswered_at = None
 
 

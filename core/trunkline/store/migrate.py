@@ -43,7 +43,7 @@ class MigrationSet(msgspec.Struct, frozen=True):
 
 def core_migrations() -> MigrationSet:
     """Return the core's own migrations."""
-    return MigrationSet("core", Path(__file__).parent / "migrations", metadata, "0002")
+    return MigrationSet("core", Path(__file__).parent / "migrations", metadata, "0005")
 
 
 def upgrade(engine: Engine, sets: Iterable[MigrationSet], *, may_change: bool = True) -> None:

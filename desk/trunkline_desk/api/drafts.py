@@ -40,7 +40,7 @@ __all__ = ["draft_of", "insist_on_own", "insist_on_template", "problem_of"]
 _media = schema.media
 
 
-def draft_of(body: NewReply) -> Draft:
+def draft_of(body: NewReply, request_id: str | None = None) -> Draft:
     """Return what a body says."""
     return Draft(
         text=body.text,
@@ -48,6 +48,7 @@ def draft_of(body: NewReply) -> Draft:
         quick_replies=tuple(QuickReply(title=one.title, data=one.data or "") for one in body.quick_replies),
         reply_to=body.reply_to,
         contents=() if body.content is None else (_content(body.content),),
+        request_id=request_id,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from trunkline.clock import to_text
 from trunkline.model import Actor as LogActor
@@ -17,7 +17,7 @@ from trunkline_desk.schema import agent, agent_token
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from trunkline.store import Transaction
@@ -80,40 +80,37 @@ def give_token(tx: Transaction, agent_id: str, now: int) -> Grant:
     return Grant(token, shown, to_text(expires_at))
 
 
-def _good(now: int) -> Any:
-    """Return the condition under which a token opens something."""
-    return (agent_token.c.expires_at > now) & (agent_token.c.last_used_at > now - IDLE_MS) & agent.c.enabled.is_(True)
-
-
-def _tokens() -> Select[Any]:
-    return select(
-        agent.c.id,
-        agent.c.name,
-        agent.c.email,
-        agent.c.role,
-        agent_token.c.id.label("token_id"),
-        agent_token.c.last_used_at,
-    ).join_from(agent_token, agent, agent.c.id == agent_token.c.agent_id)
+_a, _t = agent.c, agent_token.c
+#: Whose tokens these are, as long as they open something.
+_OPENING = (
+    select(_a.id, _a.name, _a.email, _a.role, _t.id.label("token_id"), _t.last_used_at)
+    .join_from(agent_token, agent, _a.id == _t.agent_id)
+    .where(_t.expires_at > bindparam("now"), _t.last_used_at > bindparam("now") - IDLE_MS, _a.enabled.is_(True))
+)
+# Built once: every request asks this.
+_BY_TOKEN = _OPENING.where(_t.token_hash == bindparam("mark"))
+_BY_ID = _OPENING.where(_t.id == bindparam("token"))
 
 
 def find_actor(database: Connection, token: str, now: int) -> tuple[Actor, int] | None:
     """Return whose token this is and when it was last used, None when it opens nothing."""
-    query = _tokens().where(agent_token.c.token_hash == fingerprint(token), _good(now))
-    found = database.execute(query).one_or_none()
-    if found is None:
-        return None
-    return Actor(found.id, found.name, found.email, Role(found.role), found.token_id), found.last_used_at
+    found = database.execute(_BY_TOKEN, {"mark": fingerprint(token), "now": now}).one_or_none()
+    return None if found is None else (_actor(found), found.last_used_at)
 
 
 async def actor_of(connection: AsyncConnection, token_id: str, now: int) -> Actor | None:
     """Return whose token has this id, None when it opens nothing any more."""
-    found = (await connection.execute(_tokens().where(agent_token.c.id == token_id, _good(now)))).one_or_none()
-    return None if found is None else Actor(found.id, found.name, found.email, Role(found.role), found.token_id)
+    found = (await connection.execute(_BY_ID, {"token": token_id, "now": now})).one_or_none()
+    return None if found is None else _actor(found)
+
+
+def _actor(row: Any) -> Actor:
+    return Actor(row.id, row.name, row.email, Role(row.role), row.token_id)
 
 
 async def alive(connection: AsyncConnection, token_ids: Collection[str], now: int) -> set[str]:
     """Return those of the tokens that still open something."""
-    rows = await connection.execute(_tokens().where(agent_token.c.id.in_(token_ids), _good(now)))
+    rows = await connection.execute(_OPENING.where(_t.id.in_(token_ids)), {"now": now})
     return {row.token_id for row in rows}
 
 

@@ -25,6 +25,8 @@ _OPEN = text("thread.state NOT IN ('closed', 'ignored')")
 _CLOSED = text("thread.state = 'closed'")
 
 
+_LAST_EVENT = select(func.coalesce(func.max(schema.event.c.seq), 0))
+
 #: Whose threads those are that nobody has.
 NOBODY = "none"
 
@@ -48,7 +50,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def list_threads(database: Database, house: House, wanted: Wanted, now: int) -> dict[str, Any]:
     """Return one page, and the place in the live feed from which on changes to it are told."""
     # First: what commits after this is told by the feed, even if the list below shows it already.
-    stream_cursor = database.execute(select(func.coalesce(func.max(schema.event.c.seq), 0))).scalar_one()
+    stream_cursor = database.execute(_LAST_EVENT).scalar_one()
     rows = database.execute(_page(wanted)).all()
     shown = rows[: wanted.limit]
     more = len(rows) > wanted.limit

@@ -128,13 +128,25 @@ async def test_a_first_open_is_25_kilobytes_at_most_as_it_travels(open_pages: Pa
     frame = await on_the_wire(open_pages, f"frame/{KEY}")
     names = re.findall(r'"\.\./(assets/[^"]+)"', gzip.decompress(frame).decode())
     first = [await on_the_wire(open_pages, name) for name in names]
-    later = {f"assets/{file.name}" for file in (BUILD / "assets").iterdir()} - set(names)
-    words = [len(await on_the_wire(open_pages, name)) for name in later]
+    words = await sizes_of(open_pages, r"src/words/[^/]+\.ts")
     assert len(first) == 2
     assert len(words) == 4
     loader = await on_the_wire(open_pages, f"loader.js?key={KEY}")
     assert len(loader) < 5 * 1024
     assert len(loader) + len(frame) + sum(map(len, first)) + max(words) <= 25 * 1024
+
+
+async def sizes_of(client: Pages, sources: str) -> list[int]:
+    """Return how much the files that were built from these sources are as they travel."""
+    built = json.loads((BUILD / "manifest.json").read_text(encoding="utf-8"))
+    return [len(await on_the_wire(client, one["file"])) for key, one in built.items() if re.fullmatch(sources, key)]
+
+
+async def test_what_few_visitors_need_comes_later_and_is_8_kilobytes_at_most(open_pages: Pages) -> None:
+    later = await sizes_of(open_pages, r"src/app/later\.ts")
+    words = await sizes_of(open_pages, r"src/words/more/.+\.ts")
+    assert (len(later), len(words)) == (1, 4)
+    assert later[0] + max(words) <= 8 * 1024
 
 
 @pytest.mark.parametrize("takes", ["identity", "br", "gzip;q=0", "gzip; q=0.0, br", "xgzip", ""])

@@ -48,6 +48,8 @@ export class ApiError extends Error {
 
 export class Api {
   token: string | null = null
+  /** Keeps the token that follows one; true when it is safe and no other is kept by now. */
+  keep: (next: string, was: string) => Promise<boolean> = () => Promise.resolve(true)
   locale: string
   readonly options: ApiOptions
   readonly base: string
@@ -71,6 +73,7 @@ export class Api {
   /** Return the answer's JSON, undefined where it has none. Raises ApiError and nothing else. */
   async call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
     const headers = this.#headers()
+    const { token } = this
     let sent: BodyInit | undefined
     if (body instanceof FormData) sent = body
     else if (body !== undefined) {
@@ -88,7 +91,14 @@ export class Api {
     }
     const told = parsed(text)
     if (!answer.ok) throw new ApiError(answer.status, told)
+    const next = answer.headers.get('X-Next-Token')
+    if (next !== null && token !== null) void this.follow(next, token)
     return (text === '' ? undefined : told) as T
+  }
+
+  /** Go on with the token that follows, once it is kept: an app that is killed meanwhile has the one before. */
+  async follow(next: string, was: string): Promise<void> {
+    if ((await this.keep(next, was)) && this.token === was) this.token = next
   }
 
   #headers(): Record<string, string> {

@@ -4,12 +4,13 @@ import { Api, ApiError, type ApiOptions } from './api.ts'
 import { Devices } from './devices.ts'
 import { Kept } from './kept.ts'
 import { Line, type SocketClass } from './line.ts'
-import { Outbox, type Renewal, type Waiting } from './outbox.ts'
+import { Outbox, type Waiting } from './outbox.ts'
+import { Renewing } from './renewing.ts'
 import { State } from './state.ts'
 import { MemoryFiles, MemoryStore, type Files, type Store } from './store.ts'
 import { Telling, type Events } from './telling.ts'
 import type {
-  Change, Config, Contact, ContactPatch, Draft, Features, Message, PushDevice, Thread, TokenAnswer,
+  Change, Config, Contact, ContactPatch, Draft, Features, Message, PushDevice, Session, Thread, TokenAnswer,
 } from './types.ts'
 
 export interface ClientOptions extends ApiOptions {
@@ -25,7 +26,6 @@ export interface ClientOptions extends ApiOptions {
 }
 
 const TYPING_MS = 3000
-const RENEWAL_MS = 10_000
 
 export class TrunklineClient {
   readonly api: Api
@@ -41,9 +41,8 @@ export class TrunklineClient {
   readonly #options: ClientOptions
   #verified = false
   #restored: Promise<void> | null = null
-  #renewing: Promise<Renewal> | null = null
+  #renewing = new Renewing(async () => void ((await this.#adopt()) || (await this.#enter())))
   #typed = 0
-  #renewedAt = 0
   #unread = -1
 
   /** Does nothing on the network: that begins with `start`. */
@@ -51,12 +50,14 @@ export class TrunklineClient {
     this.#options = options
     this.#kept = new Kept(options.store ?? new MemoryStore())
     this.api = new Api(options)
+    // What could not be kept is offered again.
+    this.api.keep = (next, was) => this.#kept.follow(next, was).catch(() => false)
     this.#devices = new Devices(this.api, this.#kept)
     this.outbox = new Outbox(this.api, options.files ?? new MemoryFiles(), {
       keep: (outbox) => this.#kept.set({ outbox }),
       sent: (_item, message) => this.#took([message]),
       changed: () => this.#telling.tell('outbox', this.outbox.items),
-      renew: () => this.#renew(),
+      renew: () => this.#renewing.renew(),
       broken: (error) => this.#telling.tell('broken', error),
     })
     this.#line = new Line(this.api, {
@@ -64,9 +65,10 @@ export class TrunklineClient {
       reset: () => this.#reset(),
       caughtUp: () => this.outbox.flush(),
       typing: (thread, author) => this.#telling.tell('typing', { thread, author }),
+      queue: (place) => this.#telling.tell('queue', place),
       features: (features) => void this.#offered(features),
       expiring: () => void this.#refresh(),
-      renew: () => this.#renew(),
+      renew: () => this.#renewing.renew(),
       connected: (how) => this.#telling.tell('connection', how),
       ended: (code) => this.#telling.tell('ended', code),
       broken: (error) => this.#telling.tell('broken', error),
@@ -106,14 +108,18 @@ export class TrunklineClient {
     await this.#restore()
     if (this.api.token === null) return
     try {
-      this.#line.cursor = (await this.#kept.get('cursor')) ?? (await this.#reset())
-      await this.#line.catchUp()
+      await this.#catchUp()
     } catch (error) {
-      // A fresh token begins with everything there is.
-      if (!(error instanceof ApiError) || !error.needsToken || (await this.#renew()) !== 'fresh') throw error
+      if (!(error instanceof ApiError) || !error.needsToken || (await this.#renewing.renew()) !== 'fresh') throw error
+      await this.#catchUp()
     }
     this.outbox.flush()
     await this.outbox.idle()
+  }
+
+  async #catchUp(): Promise<void> {
+    this.#line.cursor = (await this.#kept.get('cursor')) ?? (await this.#reset())
+    await this.#line.catchUp()
   }
 
   // ------------------------------------------------------------ who one is
@@ -125,14 +131,10 @@ export class TrunklineClient {
   async identify(jwt: string, options: { switch?: boolean } = {}): Promise<void> {
     await this.#restore()
     if (this.api.token === null) return this.#enter(jwt)
-    const exchange = this.#exchange({ identity: jwt, ...options })
-    // The old token dies before the answer is here: whoever finds it dead waits for the new one.
-    this.#renewing = exchange.then((): Renewal => 'fresh', (): Renewal => 'later').finally(() => (this.#renewing = null))
-    await exchange
-  }
-
-  async #exchange(body: object): Promise<void> {
-    await this.#became(await this.api.call<TokenAnswer>('POST', '/tokens/exchange', body))
+    const body = { identity: jwt, ...options }
+    const exchange = this.api.call<TokenAnswer>('POST', '/tokens/exchange', body).then((answer) => this.#became(answer))
+    // The old token dies before the answer is here.
+    await this.#renewing.instead(exchange)
   }
 
   /** Sign out. Somebody anonymous loses the history for good, so it must be forced. */
@@ -297,22 +299,19 @@ export class TrunklineClient {
     await this.#again()
   }
 
-  /** A new token for a dead one; all who need it wait for the same. */
-  #renew(): Promise<Renewal> {
-    this.#renewing ??= this.#enterAgain().finally(() => (this.#renewing = null))
-    return this.#renewing
-  }
-
-  async #enterAgain(): Promise<Renewal> {
-    // A fresh token that is refused at once is no reason to ask for the next in a circle.
-    if (now() - this.#renewedAt < RENEWAL_MS) return 'later'
-    try {
-      await this.#enter()
-      this.#renewedAt = now()
-      return 'fresh'
-    } catch (error) {
-      return error instanceof ApiError && !error.passes ? 'never' : 'later'
+  /** Go on with the token that another tab has kept meanwhile, as whoever that is; false where there is none. */
+  async #adopt(): Promise<boolean> {
+    const token = await this.#kept.get('token')
+    if (token === null || token === this.api.token) return false
+    if ((await this.#kept.get('who'))?.id === this.contact) this.api.token = token
+    else {
+      const listening = this.#line.running
+      this.#line.stop()
+      await this.#load()
+      this.#telling.tell('reset', this.state)
+      if (listening) this.#line.start((await this.#kept.get('cursor')) ?? (await this.#reset()))
     }
+    return true
   }
 
   /** The proof ends soon: renew it while it is good. Whoever is anonymous has time. */
@@ -341,14 +340,16 @@ export class TrunklineClient {
   }
 
   async #show(change: Change): Promise<void> {
-    if (change.type.startsWith('message.')) {
+    const known = change.type === 'delivery.changed' && this.state.messages.get(String(change.data['id']))
+    if (known) this.#telling.tell('updated', known)
+    else if (change.type.startsWith('message.')) {
       const message = change.data as unknown as Message
       // It came back before its answer did: it is sent.
       if (message.client_id !== null) await this.outbox.drop(message.client_id)
       this.#telling.tell(change.type === 'message.created' ? 'message' : 'updated', message)
     }
-    const id = String(change.data['thread_id'] ?? change.data['id'])
-    const thread = this.state.threads.get(id)
+    if (change.type === 'session.changed') this.#telling.tell('session', change.data as unknown as Session)
+    const thread = this.state.threads.get(String(change.data['thread_id'] ?? change.data['id']))
     if (thread !== undefined) this.#telling.tell('thread', thread)
   }
 
@@ -396,5 +397,4 @@ export class TrunklineClient {
   async #again(): Promise<boolean> {
     return this.features['push'] !== false && (await this.#devices.tell())
   }
-
 }

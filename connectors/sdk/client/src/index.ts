@@ -1,5 +1,6 @@
 /** The visitor protocol of Trunkline for apps. */
 export { ApiError, type ApiOptions } from './api.ts'
+export { Asking, mistakesIn, newFormIn, type Mistakes } from './asking.ts'
 export { TrunklineClient, type ClientOptions } from './client.ts'
 export type { Events } from './telling.ts'
 export type { SocketClass, SocketLike } from './line.ts'

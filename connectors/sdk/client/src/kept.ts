@@ -37,6 +37,16 @@ export class Kept {
     return JSON.parse((await this.#store.read(name)) ?? 'null') as Entries[Name] | null
   }
 
+  /**
+   * Keep the token that follows one; false where another is kept by now. Several tabs have one store: what one of them
+   * became meanwhile must not be overwritten.
+   */
+  async follow(next: string, was: string): Promise<boolean> {
+    const token = await this.get('token')
+    if (token === was) await this.set({ token: next })
+    return token === was || token === next
+  }
+
   async state(): Promise<State> {
     return State.from(await this.#store.read('state'))
   }

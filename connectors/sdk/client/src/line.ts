@@ -7,7 +7,7 @@
 import { now, pause } from './clock.ts'
 import { ApiError, type Api } from './api.ts'
 import type { Renewal } from './outbox.ts'
-import type { Author, Change, Features, Page } from './types.ts'
+import type { Author, Change, Features, Page, Place } from './types.ts'
 
 /** As far as we use one; Node 20 has none, then the line polls. */
 export interface SocketLike {
@@ -29,6 +29,7 @@ export interface Ears {
   /** Everything that was missed is here; what waits may be sent. */
   caughtUp(): void
   typing(threadId: string, author: Author): void
+  queue(place: Place): void
   features(features: Features): void
   /** The token ends soon: whoever is proved needs a new proof. */
   expiring(): void
@@ -41,12 +42,13 @@ export interface Ears {
   broken(error: unknown): void
 }
 
-interface Frame extends Change {
+interface Frame extends Change, Place {
   t: string
   resume?: string
   thread_id?: string
   author?: Author
   features?: Features
+  next_token?: string
   reconnect_after_s?: number
 }
 
@@ -275,6 +277,7 @@ export class Line {
       case 'change': return this.#change(frame, heard)
       case 'typing':
         return void (frame.author && this.#ears.typing(frame.thread_id ?? '', frame.author))
+      case 'queue': return this.#ears.queue({ position: frame.position, ahead: frame.ahead, wait_estimate_s: frame.wait_estimate_s })
       case 'auth.expiring': return this.#ears.expiring()
       case 'bye': heard.after = frame.reconnect_after_s ?? 0
     }
@@ -285,6 +288,7 @@ export class Line {
     this.#tries = 0
     this.#failures = []
     if (frame.features) this.#ears.features(frame.features)
+    if (frame.next_token && this.#api.token !== null) void this.#api.follow(frame.next_token, this.#api.token)
     if (frame.resume === 'reset') this.cursor = await this.#ears.reset()
     this.#ears.connected('socket')
     this.send({ t: 'ack', cursor: this.cursor })

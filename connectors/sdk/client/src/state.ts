@@ -5,6 +5,7 @@
 import type { Author, Change, Message, Thread } from './types.ts'
 
 const MOST_KEPT = 200
+const FURTHER = ['sent', 'delivered', 'read']
 
 export class State {
   threads = new Map<string, Thread>()
@@ -47,12 +48,21 @@ export class State {
   apply(change: Change): boolean {
     const { data } = change
     if (change.type.startsWith('message.')) return this.put(data as unknown as Message)
+    if (change.type === 'delivery.changed') return this.#cameTo(String(data['id']), String(data['state']))
     const id = `${change.type}:${String(data['id'])}`
     const rev = Number(data['rev'] ?? change.seq)
     if ((this.#revs.get(id) ?? -1) >= rev) return false
     this.#revs.set(id, rev)
     if (change.type === 'thread.changed') this.#threadChanged(data)
     else if (change.type === 'read.changed') this.#readChanged(data)
+    return true
+  }
+
+  /** A message of ours came further: on this device or on another one. It never goes back. */
+  #cameTo(id: string, state: string): boolean {
+    const message = this.messages.get(id)
+    if (message === undefined || FURTHER.indexOf(state) <= FURTHER.indexOf(message.state ?? 'sent')) return false
+    message.state = state
     return true
   }
 

@@ -1,7 +1,7 @@
 /** What one may listen to. */
 import type { Waiting } from './outbox.ts'
 import type { State } from './state.ts'
-import type { Author, Features, Message, Thread } from './types.ts'
+import type { Author, Features, Message, Place, Session, Thread } from './types.ts'
 
 export interface Events {
   message: Message
@@ -9,6 +9,9 @@ export interface Events {
   thread: Thread
   unread: number
   typing: { thread: string; author: Author }
+  /** A wish for a person began, moved on or ended; and a place in the line, told in passing. */
+  session: Session
+  queue: Place
   outbox: Waiting[]
   connection: 'socket' | 'poll' | null
   features: Features

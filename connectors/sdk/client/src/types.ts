@@ -47,6 +47,7 @@ export interface Message {
   longitude?: number
   title?: string | null
   quoted?: { id: string | null; text: string | null } | null
+  /** How far it came: sent, delivered, read. */
   state?: string
   created_at: string
   edited_at?: string | null
@@ -104,7 +105,11 @@ export interface Config {
   features: Features
   feature_reasons: Record<string, string>
   identity: { mode: string }
-  limits: { text: number; upload_bytes: number; upload_types: string[]; attachments: number; metadata_bytes: number }
+  limits: {
+    text: number; upload_bytes: number; upload_types: string[]; attachments: number; metadata_bytes: number
+    body_bytes: number; frame_bytes: number; attributes: number; messages_page: number; changes_page: number
+    messages_per_minute: number; messages_at_once: number
+  }
   locale: string
   direction?: string
   theme?: Record<string, string>
@@ -153,4 +158,74 @@ export interface Draft {
   longitude?: number
   title?: string
   metadata?: Record<string, unknown>
+}
+
+/** One question of a form. */
+export interface FormField {
+  key: string
+  kind: 'text' | 'textarea' | 'email' | 'phone' | 'date' | 'select' | 'multi_select' | 'checkbox'
+  label: string
+  required: boolean
+  placeholder: string | null
+  options: string[]
+  max_length: number
+}
+
+/** The leave-a-message form, in the client's language. */
+export interface Form {
+  mode: 'offline_message' | 'ticket'
+  setting_dimension: 'channel' | 'group'
+  reason?: string | null
+  fields: FormField[]
+  notice: string | null
+  version: string
+}
+
+/** Key of the question → answer. */
+export type Answers = Record<string, string | boolean | string[] | null>
+
+/** A form that was sent. */
+export interface Submission {
+  id: string
+  /** What one can quote: "S-12". */
+  reference: string | null
+  mode: 'offline_message' | 'ticket'
+  state: string
+  created_at: string
+  thread_id?: string
+  last_reply?: Message | null
+}
+
+export interface SubmissionSent {
+  submission: Submission
+  thread_id: string
+  message: Message | null
+  replayed: boolean
+}
+
+/** A place in the line. */
+export interface Place {
+  position: number
+  ahead: number
+  wait_estimate_s: number | null
+}
+
+/** One wish for a person, from the line to the end of the talk. */
+export interface Session {
+  id: string
+  thread_id: string
+  state: 'bot' | 'queued' | 'offered' | 'active' | 'ended'
+  group: { id: string; name: string | null } | null
+  agent: { id: string; name: string | null } | null
+  queue: Place | null
+  started_at: string
+  ended_at: string | null
+  end_reason: string | null
+  rev: number
+}
+
+/** Nobody can be waited for. */
+export interface OfflineForm {
+  outcome: 'offline_form'
+  form: Form
 }

@@ -231,6 +231,17 @@ test('reading marks rise and never fall, on this device and from another', async
   expect(unread).toEqual([1, 2, 3, 1, 0])
 })
 
+test('how far a message came on another device is told, and never goes back', async () => {
+  const socket = await connected(client)
+  const updated: (string | undefined)[] = []
+  client.on('updated', (one) => updated.push(one.state))
+  await socket.tell({ t: 'change', cursor: 'c1', ...created(1, message(1, { state: 'sent' })) })
+  for (const [seq, id, state] of [[2, 'ms_1', 'delivered'], [3, 'ms_1', 'read'], [4, 'ms_1', 'delivered'], [5, 'ms_0', 'read']])
+    await socket.tell({ t: 'change', cursor: `c${String(seq)}`, seq, type: 'delivery.changed', data: { id, thread_id: 'th_1', state, rev: seq } })
+  expect(updated).toEqual(['delivered', 'read'])
+  expect(client.state.messages.get('ms_1')?.state).toBe('read')
+})
+
 test('a message that is taken back is not unread any more', async () => {
   const socket = await connected(client)
   await socket.tell({ t: 'change', cursor: 'c1', ...created(1, message(1)) })

@@ -30,6 +30,7 @@ export interface Asked {
 export interface Answer {
   status?: number
   body?: unknown
+  headers?: Record<string, string>
 }
 type Handler = (asked: Asked) => Answer | Error | Promise<Answer | Error>
 
@@ -75,7 +76,7 @@ export class Server {
     if (init.signal?.aborted) throw new DOMException('gone', 'AbortError')
     if (answer instanceof Error) throw answer
     const status = answer.status ?? 200
-    return new Response(status === 204 ? null : JSON.stringify(answer.body ?? {}), { status })
+    return new Response(status === 204 ? null : JSON.stringify(answer.body ?? {}), { status, headers: answer.headers ?? {} })
   }) as unknown as typeof fetch
 
   count(call: string): number {

@@ -55,6 +55,8 @@ export type ToLoader =
   | { t: 'ready' }
   /** Keep this token; null forgets it. */
   | { t: 'token'; token: string | null }
+  /** A token follows the one in use: keep it, unless another is kept by now. Answered with `token`. */
+  | { t: 'next'; was: string | null; token: string }
   /** This token is dead: give another, if another tab left one. */
   | { t: 'renew'; dead: string }
   | { t: 'close' }

@@ -15,7 +15,7 @@ beforeEach(() => {
   Socket.made = []
   heard = []
   ears = {
-    change: vi.fn((change: Change) => void heard.push(change)), typing: vi.fn(), reset: vi.fn(async () => 'fresh'),
+    change: vi.fn((change: Change) => void heard.push(change)), typing: vi.fn(), session: vi.fn(), reset: vi.fn(async () => 'fresh'),
     expiring: vi.fn(), dead: vi.fn(), closed: vi.fn(), connected: vi.fn(),
   } as never
   const api = new Api('wk_test')
@@ -173,6 +173,14 @@ test('a token that ends soon is told in time', () => {
   Socket.newest.accept()
   Socket.newest.tell({ t: 'auth.expiring', expires_at: '2026-05-01T10:05:00.000Z' })
   expect(ears.expiring).toHaveBeenCalledOnce()
+})
+
+test('a place in line is told in passing, and a session with the beginning', () => {
+  live.start('c0')
+  Socket.newest.accept({ session: null })
+  expect(ears['session']).toHaveBeenLastCalledWith(null)
+  Socket.newest.tell({ t: 'queue', position: 3, ahead: 2, wait_estimate_s: 60 })
+  expect(ears['session']).toHaveBeenLastCalledWith({ state: 'queued', queue: expect.objectContaining({ position: 3, ahead: 2 }) })
 })
 
 test('a wake-up asks a socket whether it lives, and gives it five seconds', async () => {

@@ -1,10 +1,13 @@
 import { render } from 'preact'
 import { expect, test } from 'vitest'
+import { speak } from '../src/app/more'
+import type { Chat } from '../src/app/chat'
 import { Text, safe } from '../src/app/text'
 import { dayOf, sizeOf } from '../src/app/telling'
 import { fill, languageOf, load } from '../src/app/words'
 import { inkOn } from '../src/colour'
 import en from '../src/words/en'
+import more from '../src/words/more/en'
 
 const shown = (text: string): HTMLElement => {
   const box = document.createElement('div')
@@ -12,12 +15,20 @@ const shown = (text: string): HTMLElement => {
   return box
 }
 
+const loadMore = async (locale: string): Promise<typeof more> => {
+  const chat = { locale, parts: {} } as unknown as Chat
+  await speak(chat)
+  return chat.parts.words as typeof more
+}
+
 test.each(['pl', 'zh-Hans', 'zh-Hant'])('%s has every word of English, with the same blanks', async (tag) => {
-  const words = await load(tag)
-  expect(Object.keys(words)).toEqual(Object.keys(en))
   const blanks = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort()
-  for (const [key, text] of Object.entries(en)) expect(blanks(words[key as keyof typeof en])).toEqual(blanks(text))
-  expect(words.send).not.toBe(en.send)
+  for (const [ours, english] of [[await load(tag), en], [await loadMore(tag), more]] as [Record<string, string>, Record<string, string>][]) {
+    expect(Object.keys(ours)).toEqual(Object.keys(english))
+    for (const [key, text] of Object.entries(english)) expect(blanks(ours[key] ?? '')).toEqual(blanks(text))
+  }
+  expect([(await load(tag)).send, (await loadMore(tag)).thanks]).not.toContain(en.send)
+  expect((await loadMore(tag)).thanks).not.toBe(more.thanks)
 })
 
 test.each([['zh-TW', 'zh-Hant'], ['zh', 'zh-Hans'], ['zh-Hant-HK', 'zh-Hant'], ['pl-PL', 'pl'], ['en-GB', 'en'], ['ar', 'en'], ['', 'en']])(

@@ -203,6 +203,7 @@ class Outbox(Worker):
             fields: dict[str, Any] = {
                 "account": one.account_id,
                 "delivery": one.message.delivery_id,
+                "request_id": one.request_id,
                 "attempt": one.attempts,
                 "outcome": outcome,
                 "duration_ms": result.ended_at - result.started_at,

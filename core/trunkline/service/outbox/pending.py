@@ -60,6 +60,8 @@ class Claim(msgspec.Struct, frozen=True):
     window: str | None
     #: Parts of this delivery alone.
     parts: int
+    #: The request that asked for it.
+    request_id: str | None = None
     #: Later deliveries of the thread that go in the same request.
     riders: tuple[Claim, ...] = ()
 
@@ -97,6 +99,7 @@ def claim_of(
         credential_id=credential_id,
         window=row.window,
         parts=len(message.parts),
+        request_id=row.request_id,
     )
 
 

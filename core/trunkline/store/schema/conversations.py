@@ -166,6 +166,12 @@ message = Table(
     json_column("referral"),
     UniqueConstraint("thread_id", "position"),
     Index("ix_message_external", "account_id", "external_id"),
+    Index(
+        "ix_message_placeholder",
+        "raw_id",
+        sqlite_where=text("placeholder IS NOT NULL"),
+        postgresql_where=text("placeholder IS NOT NULL"),
+    ),
 )
 
 media = Table(

@@ -20,9 +20,9 @@ raw_request = Table(
     json_column("query"),
     json_column("headers"),
     Column("body", LargeBinary, nullable=False),
-    #: processed, ignored, quarantined, skipped
+    #: processed, ignored, quarantined, skipped, deleted, redacted
     Column("state", Text, nullable=False),
-    #: Code of the reason when ignored, quarantined or skipped.
+    #: Code of the reason when ignored or quarantined; an operator's words when skipped or deleted.
     Column("reason", Text),
     #: Words for the operator.
     Column("error", Text),

@@ -56,6 +56,8 @@ delivery = Table(
     ms_column("created_at", nullable=False),
     ms_column("updated_at", nullable=False),
     ms_column("sent_at"),
+    #: The request that asked for it: one id follows a message from the agent's click to the platform.
+    Column("request_id", Text),
     Index(
         "ix_delivery_due",
         "account_id",
@@ -71,6 +73,13 @@ delivery = Table(
         "part",
         sqlite_where=text("state IN ('queued', 'sending', 'retrying', 'held', 'uncertain')"),
         postgresql_where=text("state IN ('queued', 'sending', 'retrying', 'held', 'uncertain')"),
+    ),
+    #: What did not go out and waits for a person.
+    Index(
+        "ix_delivery_dead",
+        "id",
+        sqlite_where=text("state IN ('failed', 'expired', 'suppressed')"),
+        postgresql_where=text("state IN ('failed', 'expired', 'suppressed')"),
     ),
     Index("ix_delivery_thread", "thread_id", "position", "part"),
     Index("ix_delivery_message", "message_id"),

@@ -55,8 +55,15 @@ visitor_token = Table(
     "visitor_token",
     metadata,
     id_column(),
-    #: SHA-256 of the token.
+    #: SHA-256 of the token that is in use.
     Column("token_hash", Text, nullable=False, unique=True),
+    #: Of the one that follows it: offered, and not used yet.
+    Column("next_hash", Text),
+    #: Of the one before it, which is good until then.
+    Column("previous_hash", Text),
+    ms_column("previous_until"),
+    #: When the one in use took over; null for the first.
+    ms_column("rotated_at"),
     Column("account_id", Text, nullable=False),
     Column("visitor_id", Text, ForeignKey("visitor.id"), nullable=False),
     #: The public key with which it was given; when that key goes, so does the token.
@@ -72,6 +79,8 @@ visitor_token = Table(
     ms_column("revoked_at"),
     ms_column("created_at", nullable=False),
     Index("ix_visitor_token_visitor_id", "visitor_id"),
+    Index("ix_visitor_token_next_hash", "next_hash"),
+    Index("ix_visitor_token_previous_hash", "previous_hash"),
 )
 
 #: Where a push may wake an app. It belongs to one token and goes with it.

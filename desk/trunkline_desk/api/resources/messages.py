@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from trunkline.contract import Extra
-from trunkline.http.problems import Problem
+from trunkline.http.problems import Problem, request_id_of
 from trunkline.log import get_logger
 from trunkline.service import signals
 from trunkline.service.refusals import ReplyRefused
@@ -43,7 +43,7 @@ async def messages(call: Call[None, BeforeQuery]) -> dict[str, Any]:
 
 async def reply(call: Call[NewReply, None]) -> Any:
     """Answer; a thread that nobody has becomes the replier's own first."""
-    house, draft = call.desk.house, draft_of(call.body)
+    house, draft = call.desk.house, draft_of(call.body, request_id_of(call.request))
 
     def work(tx: Any) -> Any:
         insist_on_own(tx, draft, call.actor.id)
@@ -56,7 +56,6 @@ async def reply(call: Call[NewReply, None]) -> Any:
     await _refusing(insist_on_template(call, draft))
     message = await _refusing(call.commit(work))
     if isinstance(message, ShownMessage):  # else it is the kept answer to a request that came before
-        # The request's id is bound to it: what the outbox tells of these deliveries is traced back to this request.
         log.info("message.created", message=message.id, deliveries=[one["id"] for one in message.deliveries])
     return message
 
@@ -66,7 +65,8 @@ async def retry(call: Call[EmptyBody, None]) -> Any:
     house, message_id = call.desk.house, call.path("message_id")
 
     def work(tx: Any) -> Any:
-        retry_message(tx, house, message_id, actor=log_actor(call), now=call.now)
+        again = request_id_of(call.request)
+        retry_message(tx, house, message_id, actor=log_actor(call), now=call.now, request_id=again)
         return read_message(tx, message_id)
 
     return await _refusing(call.commit(work))

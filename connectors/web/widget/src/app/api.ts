@@ -1,5 +1,5 @@
 /** Requests to the visitor API on our own origin. */
-import { VERSION } from '../port'
+import { VERSION, type ToLoader } from '../port'
 
 export class ApiError extends Error {
   constructor(
@@ -12,6 +12,9 @@ export class ApiError extends Error {
     super(message)
   }
 
+  /** What came beside the error: the new form, the session that there is. */
+  body: Record<string, unknown> = {}
+
   /** Whether the same request may go well later. */
   get passes(): boolean {
     return [0, 408, 425, 429].includes(this.status) || this.status >= 500
@@ -23,7 +26,8 @@ interface Problem {
 }
 
 const failed = (status: number, body: Problem): ApiError =>
-  new ApiError(status, body.error?.code ?? 'server_error', body.error?.message ?? '', body.error?.retry_after)
+  Object.assign(
+    new ApiError(status, body.error?.code ?? 'server_error', body.error?.message ?? '', body.error?.retry_after), { body })
 
 const LOST = (): ApiError => new ApiError(0, 'network', '')
 
@@ -33,7 +37,20 @@ export class Api {
   form = 'desktop'
   readonly base = new URL('../../client/v1/', location.href).href
 
-  constructor(readonly key: string) {}
+  constructor(
+    readonly key: string,
+    readonly tell: (word: ToLoader) => void = () => undefined,
+  ) {}
+
+  /** Hear which token the page keeps; the one that it was asked to keep is used from then on. */
+  kept = (token: string | null): string | null => token
+
+  /** Another token follows the one in use. The page keeps it first: a reload must not find the old one alone. */
+  follow(next: string): void {
+    const was = this.token
+    this.kept = (token) => (token === next && this.token === was ? (this.token = token) : token)
+    this.tell({ t: 'next', was, token: next })
+  }
 
   get socket(): string {
     return `${this.base.replace(/^http/, 'ws')}ws`
@@ -42,6 +59,7 @@ export class Api {
   /** Return the answer's JSON, undefined where it has none. Raises ApiError. */
   async call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
     const headers = this.#headers()
+    const { token } = this
     if (body !== undefined) headers['Content-Type'] = 'application/json'
     const request = { method, headers, signal, body: JSON.stringify(body), cache: 'no-store', credentials: 'omit' }
     const answer = await fetch(this.base + path, request as RequestInit).catch(() => {
@@ -49,6 +67,8 @@ export class Api {
     })
     const found: unknown = await answer.json().catch(() => undefined)
     if (!answer.ok) throw failed(answer.status, (found ?? {}) as Problem)
+    const next = answer.headers.get('X-Next-Token')
+    if (next && token === this.token) this.follow(next)
     return found as T
   }
 

@@ -1,12 +1,14 @@
 /** The conversation as the screen sees it: starts, listens, speaks; every change ends with `changed`. */
-import { iso, now } from '../clock'
-import type { Hello, Look, Seen, ToFrame, ToLoader } from '../port'
+import { now } from '../clock'
+import type { Hello, Look, ToFrame, ToLoader } from '../port'
 import { Api, ApiError } from './api'
 import { Kept } from './kept'
 import { Live } from './live'
 import { apply, isMine, line, newest, nothing, put, unread, type Line } from './model'
 import { Outbox } from './outbox'
-import type { Action, Config, Message, Thread, Token } from './wire'
+import { Pages } from './pages'
+import { Parts } from './parts'
+import type { Action, Config, Message, Session, Thread, Token } from './wire'
 import { fill, load, type Words } from './words'
 
 /** Why there is no chat at all: a key of the words. */
@@ -23,6 +25,7 @@ export class Chat {
   readonly live: Live
   readonly outbox: Outbox
   readonly draft: Kept
+  readonly parts: Parts
   config: Config | null = null
   words: Words | null = null
   talk = nothing()
@@ -41,9 +44,7 @@ export class Chat {
   #owner = ''
   #booting: Promise<void> | null = null
   #identity: unknown = null
-  #seen: Seen
-  /** How far this clock is behind the server's, in ms. */
-  #lag = 0
+  readonly #pages: Pages
   #typed = 0
   #quiet: ReturnType<typeof setTimeout> | undefined
   #told = -1
@@ -54,28 +55,31 @@ export class Chat {
     readonly tell: (word: ToLoader) => void,
     readonly changed: () => void,
   ) {
-    this.api = new Api(key)
+    this.api = new Api(key, tell)
     this.api.token = hello.token
     this.api.locale = hello.locale
     this.api.form = hello.form
     this.look = hello.look
     this.dir = hello.dir
-    this.#seen = hello.seen
+    this.#pages = new Pages(this.api, tell, hello.seen)
     this.isOpen = hello.open
     const aside = { known: hello.kept, keep: (name: string, text: string) => tell({ t: 'keep', name, text }) }
     this.draft = new Kept(key, 'draft', aside)
+    this.parts = new Parts(this, key, aside)
     this.outbox = new Outbox(this.api, {
       changed,
       sent: (message) => this.#arrived(message),
-      renewed: () => this.#renew(),
+      renewed: () => this.renew(),
     }, new Kept(key, 'outbox', aside))
     this.live = new Live(this.api, {
       change: (change) => {
         const message = apply(this.talk, change)
         if (message) this.#arrived(message)
+        else if (change.type === 'session.changed') this.parts.news(change.data as Partial<Session>)
         else if (change.type === 'contact.merged') this.live.kick()
         this.#noticed()
       },
+      session: (told) => this.parts.news(told),
       typing: (author) => this.#typing(author.name ?? this.words?.them ?? ''),
       reset: () => this.#load(),
       expiring: () => tell({ t: 'event', name: 'auth-expired', detail: 'expiring' }),
@@ -95,7 +99,7 @@ export class Chat {
   }
 
   get isSeen(): boolean {
-    return this.isOpen && !document.hidden
+    return this.isOpen && !document.hidden && !this.parts.isForm
   }
 
   /** Settings and words first, so that there is something to see; then who it is, then what was said. */
@@ -114,7 +118,7 @@ export class Chat {
     await this.#configure()
     if (!this.api.token) await this.#another()
     await this.#listen().catch(async (error: unknown) => {
-      if ((error as ApiError).status !== 401 || !(await this.#renew())) throw error
+      if ((error as ApiError).status !== 401 || !(await this.renew())) throw error
       await this.#listen()
     })
     this.tell({ t: 'event', name: 'session', detail: { open: true } })
@@ -126,7 +130,8 @@ export class Chat {
     const config = await this.api.call<Config>('GET', `config?locale=${encodeURIComponent(this.api.locale)}`)
     this.words = await load(config.locale, config.texts)
     this.config = config
-    this.#lag = Date.parse(config.server_time) - now()
+    this.#pages.lag = Date.parse(config.server_time) - now()
+    await this.parts.later?.speak(this)
     this.tell({ t: 'look', accent: config.theme.accent ?? '', mode: config.theme.mode ?? '' })
     this.changed()
   }
@@ -162,6 +167,7 @@ export class Chat {
     }))
     this.talk = talk
     await this.#own()
+    this.parts.restore()
     for (const { said } of talk.lines) for (const one of said) this.outbox.drop(one.client_id ?? '')
     this.#visited()
     this.#noticed()
@@ -249,10 +255,6 @@ export class Chat {
     this.tell({ t: 'event', name: 'postback', detail: { id: action.id } })
   }
 
-  close(): void {
-    this.tell({ t: 'close' })
-  }
-
   /** The page is seen or the network is back: look whether anything was missed. */
   wake(): void {
     if (this.api.token) this.live.kick()
@@ -271,7 +273,7 @@ export class Chat {
         this.live.send({ t: 'visible', visible: !document.hidden, panel_open: word.open })
         return this.#noticed()
       case 'view':
-        this.#seen.views.push(word.view)
+        this.#pages.seen.views.push(word.view)
         return this.#visited()
       case 'look':
         this.look = word.look
@@ -301,7 +303,8 @@ export class Chat {
       case 'logout': return this.#logout()
       case 'setContact': return void (await this.api.call('PATCH', 'me', value))
       case 'setAttributes': return void (await this.api.call('PATCH', 'me', { attributes: value }))
-      default: return this.api.call('POST', 'threads/live/human', name === 'setGroup' ? { group_id: value } : (value ?? {}))
+      case 'setGroup': return void (this.parts.group = value ? String(value) : undefined)
+      default: return (await this.parts.need()) ? this.parts.later?.person.ask(this, value) : undefined
     }
   }
 
@@ -331,7 +334,8 @@ export class Chat {
     await this.api.call('DELETE', 'tokens/current?force=true').catch(() => undefined)
     this.outbox.clear()
     this.draft.set('')
-    this.#seen = { views: [] }
+    this.parts.clear()
+    this.#pages.seen = { views: [] }
     this.tell({ t: 'token', token: null })
     this.api.token = this.#identity = this.#booting = null
     this.#owner = ''
@@ -341,7 +345,7 @@ export class Chat {
   }
 
   #renewing: Promise<boolean> | null = null
-  #renewed: ((token: string | null) => void) | null = null
+  #renewed: (token: string | null) => void = () => undefined
 
   /** Get another token: the one that another tab has, else a new one. */
   async #another(): Promise<void> {
@@ -354,7 +358,8 @@ export class Chat {
     else await this.#enter()
   }
 
-  #renew(): Promise<boolean> {
+  /** Get another token for a dead one; false where there is none to be had. */
+  renew(): Promise<boolean> {
     return (this.#renewing ??= (async () => {
       try {
         await this.#another()
@@ -370,22 +375,16 @@ export class Chat {
 
   /** Go on with another token; without one there is nothing to go on with until somebody tries again. */
   async #revive(): Promise<void> {
-    if (await this.#renew()) await this.#listen().catch(() => this.live.retry())
+    if (await this.renew()) await this.#listen().catch(() => this.live.retry())
     else if (!this.trouble) this.live.retry()
   }
 
   token(token: string | null): void {
-    this.#renewed?.(token)
+    this.#renewed(this.api.kept(token))
   }
 
-  /** Tell which pages were seen, once there is a conversation. */
   #visited(): void {
-    if (!this.#seen.views.length || !this.talk.messages.some(isMine)) return
-    const seen = this.#seen
-    this.#seen = { views: [] }
-    this.tell({ t: 'visited' })
-    for (const view of seen.views) view.at = iso(Date.parse(view.at) + this.#lag)
-    void this.api.call('POST', 'context', seen).catch(() => undefined)
+    if (this.talk.messages.some(isMine)) this.#pages.report()
   }
 
   #fail(trouble: Trouble): void {

@@ -9,7 +9,7 @@ export interface Aside {
 export class Kept {
   constructor(
     readonly key: string,
-    readonly name: 'draft' | 'outbox',
+    readonly name: 'draft' | 'outbox' | 'form' | 'session',
     readonly aside: Aside,
   ) {}
 
@@ -37,8 +37,8 @@ export class Kept {
     return `trunkline.${this.name}.${this.key}`
   }
 
-  /** A draft is this tab's; what was said waits for whichever tab comes first. */
+  /** What is being written is this tab's; what was said waits for whichever tab comes first. */
   get #storage(): Storage {
-    return this.name === 'draft' ? sessionStorage : localStorage
+    return /draft|form/.test(this.name) ? sessionStorage : localStorage
   }
 }

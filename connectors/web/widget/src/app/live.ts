@@ -6,7 +6,7 @@
  */
 import { now } from '../clock'
 import { ApiError, type Api } from './api'
-import type { Author, Change, Page } from './wire'
+import type { Author, Change, Page, Place, Session } from './wire'
 
 const PING_MS = 25_000
 const SILENCE_MS = 35_000
@@ -20,6 +20,8 @@ const ACK_MS = 1000
 export interface Ears {
   change(change: Change): void
   typing(author: Author): void
+  /** Something is told of the session: its place in line, or what there is at the beginning. */
+  session(told: Partial<Session> | null): void
   /** The cursor is good for nothing any more: load everything anew and return the new one. */
   reset(): Promise<string>
   /** The token ends soon; who is proved needs a new proof. */
@@ -31,11 +33,13 @@ export interface Ears {
   connected(yes: boolean): void
 }
 
-interface Frame extends Change {
+interface Frame extends Change, Place {
   t: string
+  session?: Session | null
   resume?: string
   author?: Author
   reconnect_after_s?: number
+  next_token?: string
 }
 
 /** Close codes after which another try is pointless. */
@@ -130,6 +134,7 @@ export class Live {
       case 'ready': return this.#ready(frame)
       case 'change': return this.#change(frame)
       case 'typing': return frame.author && this.ears.typing(frame.author)
+      case 'queue': return this.ears.session({ state: 'queued', queue: frame })
       case 'auth.expiring': return this.ears.expiring()
       case 'bye': this.#after = frame.reconnect_after_s ?? 0
     }
@@ -139,6 +144,8 @@ export class Live {
     this.#tries = 0
     this.#failures = []
     this.#blocked = false
+    if (frame.next_token) this.api.follow(frame.next_token)
+    if (frame.session !== undefined) this.ears.session(frame.session)
     if (frame.resume === 'reset') void this.#reset()
     else {
       this.#acknowledge()

@@ -5,6 +5,7 @@ import type { Chat } from './chat'
 import { Composer } from './composer'
 import { Icon } from './icons'
 import { Log } from './log'
+import type { Part } from './parts'
 import { languageOf } from './words'
 
 /** Give the document its language, direction and colours. */
@@ -21,18 +22,76 @@ function dress(chat: Chat): void {
   document.title = chat.word('title')
 }
 
+/** Other ways than writing here, where the server offers them. */
+function Ways({ chat }: { chat: Chat }) {
+  const { parts, config } = chat
+  const way = (name: Part, word: 'leave' | 'person') =>
+    <button type="button" class="press" onClick={() => void parts.open(name)}>{chat.word(word)}</button>
+  const { request_human, submission } = config?.features ?? {}
+  // While there is somebody, or a line, the strip says what can be done.
+  if (parts.session ? parts.session.state !== 'ended' || !submission : !request_human && !submission) return null
+  return (
+    <div class="ways">
+      {request_human && !parts.session ? way('person', 'person') : null}
+      {submission ? way('form', 'leave') : null}
+    </div>
+  )
+}
+
+/** A part that did not come: say so, and offer it again. */
+function Missing({ chat }: { chat: Chat }) {
+  const { again } = chat.parts
+  return again ? (
+    <p class="offline" role="alert">{chat.word('missing')} <button type="button" onClick={again}>{chat.word('again')}</button></p>
+  ) : null
+}
+
+function Head({ chat, name }: { chat: Chat; name: string }) {
+  const { agent } = chat.talk
+  const below = agent ? name : chat.word('reply')
+  return (
+    <header>
+      {agent ? <span class="face" aria-hidden="true">{[...agent][0]}</span> : null}
+      <div>
+        <h1 dir="auto">{agent || name}</h1>
+        {below ? <p dir="auto">{below}</p> : null}
+      </div>
+      <button type="button" aria-label={chat.word('close')} onClick={() => chat.tell({ t: 'close' })}><Icon name="close" /></button>
+    </header>
+  )
+}
+
+/** The conversation; a form may cover it, and then it stays as it was. */
+function Talk({ chat }: { chat: Chat }) {
+  const { later, session, isForm } = chat.parts
+  return (
+    <>
+      {chat.isOnline && navigator.onLine ? null : <p class="offline" role="status">{chat.word('offline')}</p>}
+      <Missing chat={chat} />
+      {later && session ? <later.person.Strip chat={chat} /> : null}
+      {later && isForm ? <later.form.Page chat={chat} /> : null}
+      <div class="main" hidden={isForm}><Log chat={chat} /></div>
+      <p class="unseen" role="status" aria-live="polite">{chat.said}</p>
+      <div hidden={isForm}>
+        <Ways chat={chat} />
+        <Composer chat={chat} />
+      </div>
+    </>
+  )
+}
+
 export function Panel({ chat }: { chat: Chat }) {
   const box = useRef<HTMLDivElement>(null)
   useEffect(() => dress(chat))
   if (!chat.words) return <div class="panel" aria-busy="true" />
   const name = chat.config?.texts?.['title'] ?? chat.config?.inbox.name ?? chat.word('title')
-  const agent = chat.talk.agent
 
   const key = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape') chat.close()
+    if (event.key === 'Escape') chat.tell({ t: 'close' })
     if (event.key !== 'Tab' || !chat.isSheet) return
     // A sheet covers the page: the focus goes round inside it.
-    const all = box.current?.querySelectorAll<HTMLElement>('a[href], button:enabled, textarea, [tabindex="0"]') ?? []
+    const found = box.current?.querySelectorAll<HTMLElement>('a, button:enabled, input, select, textarea, [tabindex="0"]') ?? []
+    const all = [...found].filter((one) => one.offsetParent)
     const [from, to] = event.shiftKey ? [all[0], all[all.length - 1]] : [all[all.length - 1], all[0]]
     if (document.activeElement !== from) return
     event.preventDefault()
@@ -41,25 +100,9 @@ export function Panel({ chat }: { chat: Chat }) {
 
   return (
     <div class="panel" ref={box} role="dialog" aria-label={name} aria-modal={chat.isSheet} onKeyDown={key}>
-      <a class="skip" href="#write" onClick={(event) => { event.preventDefault(); document.getElementById('write')?.focus() }}>{chat.word('skip')}</a>
-      <header>
-        {agent ? <span class="face" aria-hidden="true">{[...agent][0]}</span> : null}
-        <div>
-          <h1 dir="auto">{agent || name}</h1>
-          {agent || chat.word('reply') ? <p dir="auto">{agent ? name : chat.word('reply')}</p> : null}
-        </div>
-        <button type="button" aria-label={chat.word('close')} onClick={() => chat.close()}><Icon name="close" /></button>
-      </header>
-      {chat.trouble ? (
-        <p class="trouble" role="alert">{chat.word(chat.trouble)}</p>
-      ) : (
-        <>
-          {chat.isOnline && navigator.onLine ? null : <p class="offline" role="status">{chat.word('offline')}</p>}
-          <Log chat={chat} />
-          <p class="unseen" role="status" aria-live="polite">{chat.said}</p>
-          <Composer chat={chat} />
-        </>
-      )}
+      {chat.parts.isForm ? null : <a class="skip" href="#write" onClick={(event) => { event.preventDefault(); document.getElementById('write')?.focus() }}>{chat.word('skip')}</a>}
+      <Head chat={chat} name={name} />
+      {chat.trouble ? <p class="trouble" role="alert">{chat.word(chat.trouble)}</p> : <Talk chat={chat} />}
     </div>
   )
 }

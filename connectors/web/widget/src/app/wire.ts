@@ -78,6 +78,25 @@ export interface Config {
   direction: string
 }
 
+/** One wish to talk to a person, from the line to the end of the talk. */
+export interface Session {
+  id: string
+  thread_id?: string
+  state: string
+  group?: { name?: string | null } | null
+  agent?: { name?: string | null } | null
+  queue?: Place | null
+  end_reason?: string | null
+  rev?: number
+}
+
+/** A place in the line. */
+export interface Place {
+  position: number
+  ahead: number
+  wait_estimate_s?: number | null
+}
+
 export interface Token {
   token: string
   contact?: { id: string } | null

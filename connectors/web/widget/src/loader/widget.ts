@@ -156,9 +156,8 @@ export class Widget {
 
   #hear(word: ToLoader): void {
     switch (word.t) {
-      case 'token':
-        if (!word.token) this.#visits?.forget()
-        return this.#keeping.write(word.token)
+      case 'token': return this.#keep(word.token)
+      case 'next': return this.#follow(word.was, word.token)
       case 'keep': return void this.#keeping.kept(word.name, word.text)
       case 'renew': return this.#renew(word.dead)
       case 'close': return void this.#show(false, true)
@@ -180,6 +179,16 @@ export class Widget {
     this.#waiting.delete(id)
     if (error) refuse?.(new Error(`Trunkline: ${error}`))
     else done?.(value)
+  }
+
+  #keep(token: string | null): void {
+    if (!token) this.#visits?.forget()
+    this.#keeping.write(token)
+  }
+
+  #follow(was: string | null, token: string): void {
+    if (this.#keeping.read() === was) this.#keeping.write(token)
+    this.#renew('')
   }
 
   #renew(dead: string): void {

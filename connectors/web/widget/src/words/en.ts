@@ -37,5 +37,8 @@ export default {
   failedText: 'Not sent: the text is too long.',
   closed: 'The chat is not available right now.',
   signIn: 'Please sign in on this site to chat.',
+  leave: 'Leave a message',
+  person: 'Talk to a person',
+  missing: 'This could not be loaded.',
   old: 'This chat is out of date. Please reload the page.',
 }

@@ -37,5 +37,8 @@ export default {
   failedText: 'Nie wysłano: tekst jest za długi.',
   closed: 'Czat jest teraz niedostępny.',
   signIn: 'Zaloguj się na tej stronie, aby rozmawiać.',
+  leave: 'Zostaw wiadomość',
+  person: 'Porozmawiaj z człowiekiem',
+  missing: 'Nie udało się tego wczytać.',
   old: 'Ten czat jest nieaktualny. Odśwież stronę.',
 }

@@ -37,5 +37,8 @@ export default {
   failedText: '未发送：文字过长。',
   closed: '聊天暂时不可用。',
   signIn: '请先在本网站登录，再开始聊天。',
+  leave: '留言',
+  person: '转人工',
+  missing: '无法加载此内容。',
   old: '聊天窗口版本过旧，请刷新页面。',
 }

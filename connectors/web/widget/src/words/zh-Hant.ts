@@ -37,5 +37,8 @@ export default {
   failedText: '未傳送：文字過長。',
   closed: '聊天暫時無法使用。',
   signIn: '請先在本網站登入，再開始聊天。',
+  leave: '留言',
+  person: '轉接真人',
+  missing: '無法載入此內容。',
   old: '聊天視窗版本過舊，請重新整理頁面。',
 }
