@@ -89,7 +89,8 @@ check: $(DONE)/packages $(DONE)/node $(WIDGET)/loader.js ## lint, types, import 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(call say,"mypy")
-	$(BIN)/mypy $(CODE) $(wildcard examples/*/trunkline_*)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy $(wildcard examples/*/trunkline_*)
 	$(call say,"import-linter")
 	$(BIN)/lint-imports --no-logo
 	$(call say,"house rules and links")

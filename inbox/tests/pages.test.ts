@@ -11,6 +11,7 @@ import QuarantinePage from '@/pages/QuarantinePage.vue'
 import SetupPage from '@/pages/SetupPage.vue'
 import SignInPage from '@/pages/SignInPage.vue'
 import { createAppRouter } from '@/router'
+import { useInbox } from '@/state/inbox'
 import ThreadList from '@/threads/ThreadList.vue'
 
 import { aPage, aServer, expectAccessible, json, problem } from './page'
@@ -129,18 +130,53 @@ describe('the list', () => {
 })
 
 describe('the quarantine', () => {
+  const item = { id: 'q1', kind: 'received', account_id: 'shop', at: '2026-11-21T10:00:00.000Z', reason: 'An unknown shape', error: null, code: null, attempts: 1, request_id: 'r1', thread_id: null, message_id: null, body_preview: '{"a":1}', state: 'quarantined' }
+  const whole = { ...item, headers: { 'x-proof': '***' }, query: {}, payload: { text: '<b>{"a":1}</b>', size: 14, cut: false }, tries: [] }
+
   it('lets an item go only with a reason', async () => {
-    const item = { id: 'q1', account_id: 'shop', at: '2026-11-21T10:00:00.000Z', reason: 'An unknown shape', error: null, body_preview: '{"a":1}', state: 'open' }
     const { asked } = aServer({
       'GET /quarantine': () => json({ items: [item], next_cursor: null }),
+      'GET /quarantine/q1': () => json(whole),
       'POST /quarantine/q1/skip': () => json(item),
     })
     const { container } = await aPage(QuarantinePage, {}, '/quarantine')
-    await userEvent.click(await screen.findByRole('button', { name: 'Leave out…' }))
+    await userEvent.click(await screen.findByRole('button', { name: /An unknown shape/u }))
+    await screen.findByText('<b>{"a":1}</b>')
+    await userEvent.click(screen.getByRole('button', { name: 'Leave out…' }))
     await expectAccessible(container)
     await userEvent.type(screen.getByRole('textbox'), 'A test{Enter}')
     await screen.findByText('Nothing in quarantine')
-    expect(asked.at(-1)?.body).toEqual({ reason: 'A test' })
+    expect(asked.filter(({ path }) => path === '/quarantine/q1/skip').map(({ body }) => body)).toEqual([{ reason: 'A test' }])
+  })
+
+  it('says how many match before it tries them, batch after batch', async () => {
+    const swept = { matching: 3, tried: 2, done: 1, failed: 1, failures: [{ id: 'q1', words: 'Not yet.' }], upto: 'q9', after: null }
+    const { asked } = aServer({
+      'GET /quarantine': () => json({ items: [item], next_cursor: null }),
+      'POST /quarantine/retry': ({ body }) => json((body as { after?: string | null }).after === 'q5' ? { ...swept, tried: 1, failed: 0, failures: [] } : { ...swept, after: 'q5' }),
+    })
+    await aPage(QuarantinePage, {}, '/quarantine?account=shop')
+    // Until there is a list there is nothing to try again.
+    await screen.findByText('An unknown shape', { selector: 'strong' })
+    await userEvent.click(screen.getByRole('button', { name: 'Try all again…' }))
+    await screen.findByText('3 match')
+    await userEvent.click(screen.getByRole('button', { name: 'Try 3 again' }))
+    await screen.findByText('3 of 3 tried: 2 read, 1 as before.')
+    const [dry, ...sent] = asked.filter(({ path }) => path === '/quarantine/retry').map(({ body }) => body)
+    expect(dry).toEqual({ kind: 'received', account_id: 'shop', dry_run: true, limit: 100 })
+    expect(sent).toEqual([null, 'q5'].map((after) => ({ kind: 'received', account_id: 'shop', dry_run: false, limit: 50, upto: 'q9', after })))
+  })
+
+  it('follows the feed: what is closed goes, what is new waits behind a button', async () => {
+    aServer({ 'GET /quarantine': () => json({ items: [item], next_cursor: null }) })
+    await aPage(QuarantinePage, {}, '/quarantine')
+    await screen.findByText('An unknown shape', { selector: 'strong' })
+    const inbox = useInbox()
+    const event = (seq: number, kind: string, quarantine_id: string) => ({ seq, at: '', kind, thread_id: null, actor: { kind: 'system' as const, id: null, name: null }, payload: { quarantine_id } })
+    inbox.latest = [event(1, 'quarantined', 'q2')]
+    await screen.findByRole('button', { name: 'Show new entries' })
+    inbox.latest = [event(2, 'quarantine_closed', 'q1')]
+    await waitFor(() => { expect(screen.queryByText('{"a":1}')).toBeNull() })
   })
 })
 

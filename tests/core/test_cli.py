@@ -16,7 +16,6 @@ import typer.main
 from tests.core.command_line import Command
 from tests.core.plugin_maker import Shelf
 from trunkline.cli.commands import app
-from trunkline.model import new_id
 from trunkline.store.sqlite import FileLock
 
 ACCOUNT = '[[accounts]]\nid = "one"\nconnector = "shop"\nsettings = { shop_key = { env = "ONE_KEY" } }\n'
@@ -78,7 +77,11 @@ def test_help_and_version(trunkline: Command) -> None:
         ["dead-letters", "retry"],
         ["dead-letters", "retry", "x", "--all"],
         ["dead-letters", "skip", "x"],
+        ["dead-letters", "retry", "x", "--dry-run"],
+        ["dead-letters", "list", "--kind", "lost"],
+        ["dead-letters", "list", "--until", "tomorrow"],
         ["dead-letters", "skip", "x", "--reason", " "],
+        ["dead-letters", "delete", "x"],
         ["account", "add", "one"],
     ],
     ids=" ".join,
@@ -353,48 +356,3 @@ def test_a_start_does_not_change_the_schema_where_that_is_forbidden(trunkline: C
     sentence = trunkline("serve", "--listen", "127.0.0.1:0", code=1).sentence
     assert "database.migrate is false" in sentence
     assert "trunkline migrate" in sentence
-
-
-# ---------------------------------------------------------------- what could not be read
-
-
-@pytest.fixture
-def letters(trunkline: Command, shelf: Shelf) -> list[str]:
-    """Two requests in the quarantine of an account whose connector now reads them."""
-    shelf.install_connector("shop")
-    trunkline.write(ACCOUNT)
-    trunkline("migrate")
-    made = [new_id(), new_id()]
-    columns = "id, account_id, received_at, request_id, method, body, state, reason, error"
-    row = "(?, 'one', 1795262400000, 'r', 'POST', x'7b7d', 'quarantined', 'body_unreadable', 'It is odd.')"
-    with sqlite3.connect(trunkline.folder / "trunkline.db") as database:
-        database.executemany(f"INSERT INTO raw_request ({columns}) VALUES {row}", [[letter] for letter in made])
-    database.close()
-    return made
-
-
-def test_letters_are_listed(trunkline: Command, letters: list[str]) -> None:
-    rows = trunkline("dead-letters", "list", "--json").json
-    assert [row["id"] for row in rows] == letters[::-1]
-    assert rows[0]["at"] == "2026-11-21T12:00:00.000Z"
-    assert "It is odd." in trunkline("dead-letters", "list").out
-    assert trunkline("dead-letters", "list", "--account", "two", "--json").json == []
-
-
-def test_letters_are_retried_and_skipped(trunkline: Command, letters: list[str]) -> None:
-    trunkline("dead-letters", "skip", letters[0], "--reason", "a test of the platform")
-    assert trunkline("dead-letters", "retry", "--all").out == "1 read, 0 still cannot be.\n"
-    assert "Nothing waits" in trunkline("dead-letters", "list").out
-
-
-def test_a_letter_that_nobody_knows_is_one_sentence(trunkline: Command, letters: list[str]) -> None:
-    assert "no request a9" in trunkline("dead-letters", "skip", "a9", "--reason", "gone", code=1).sentence
-    assert trunkline("dead-letters", "retry", "a9", code=1).sentence
-
-
-def test_a_replay_reads_again(trunkline: Command, letters: list[str]) -> None:
-    report = trunkline("replay", "--since", "2026-11-21", "--dry-run", "--json").json
-    assert report["read"] == 2
-    assert "2 requests read" in trunkline("replay", "--since", "2026-11-21", "--account", "one").out
-    assert 'no account "two"' in trunkline("replay", "--since", "9d", "--account", "two", code=1).sentence
-    assert trunkline("replay", "--since", "2026-11-22", "--json").json["read"] == 0

@@ -206,6 +206,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "react": {"emoji": "👍"},
     "add_note": {"text": "Hm"},
     "skip_quarantined": {"reason": "tested"},
+    "delete_quarantined": {"reason": "tested"},
     "change_contact": {"name": "X"},
 }
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from trunkline.cli import accounts, backup, connector, diagnosis, letters, plugins, search, serving
+from trunkline.cli import accounts, backup, connector, diagnosis, letters, plugins, replaying, search, serving
 from trunkline.cli.options import example
 
 __all__ = ["app"]
@@ -65,7 +65,7 @@ def _root(
     """Every place where customers write, one inbox where agents answer."""
 
 
-for room in (serving, diagnosis, plugins, letters, backup):
+for room in (serving, diagnosis, plugins, replaying, backup):
     room.register(app)
 app.add_typer(accounts.app, name="account")
 app.add_typer(connector.app, name="connector")

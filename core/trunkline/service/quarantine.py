@@ -6,30 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from trunkline.clock import to_text
 from trunkline.contract import TrustedBody, Unknown
-from trunkline.errors import TrunklineError
-from trunkline.log import get_logger, redact
-from trunkline.model import Actor
+from trunkline.errors import StoreUnavailable, TrunklineError
+from trunkline.log import get_logger
 from trunkline.service.arrivals import HANDLER_TRIES, AccountFacts, Arrival
-from trunkline.service.restoring import Difference, repair
+from trunkline.service.dead_letters import NotDead, line_of
+from trunkline.service.restoring import repair
 from trunkline.service.worker import Worker
 from trunkline.store import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from collections.abc import Awaitable, Callable, Sequence
 
     from trunkline.contract import Item
+    from trunkline.model import Actor
     from trunkline.service.house import House
+    from trunkline.store import Transaction
 
-__all__ = ["NotInQuarantine", "QuarantineRetry", "StillUnknown", "list_quarantine", "reread", "retry", "skip"]
+__all__ = ["QuarantineRetry", "StillUnknown", "close", "reread", "retry", "take", "understood"]
 
 log = get_logger("quarantine")
 
 _r = schema.raw_request.c
-_PREVIEW = 2000
 _PAUSE_MS = 1000
 
 
@@ -37,67 +35,65 @@ class StillUnknown(TrunklineError):
     """The request holds a kind of event that today's connector does not know either."""
 
 
-class NotInQuarantine(TrunklineError):
-    """There is no such request in the quarantine."""
-
-
-async def list_quarantine(
-    connection: AsyncConnection, cursor: str | None = None, limit: int = 50
-) -> list[dict[str, Any]]:
-    """Return requests that wait, newest first; `cursor` is the id of the last one seen."""
-    query = select(schema.raw_request).where(_r.state == "quarantined")
-    if cursor is not None:
-        query = query.where(_r.id < cursor)
-    rows = (await connection.execute(query.order_by(_r.id.desc()).limit(limit))).fetchall()
-    return [
-        {
-            "id": row.id,
-            "account_id": row.account_id,
-            "at": to_text(row.received_at),
-            "reason": row.reason,
-            "error": row.error,
-            "body_preview": redact(row.body[:_PREVIEW].decode("utf-8", "replace")),
-            "state": row.state,
-            "attempts": row.attempts,
-        }
-        for row in rows
-    ]
-
-
-async def retry(house: House, raw_id: str, actor: Actor) -> list[Difference]:
+async def retry(
+    house: House, raw_id: str, actor: Actor, *, commit: Callable[[Callable[[Transaction], Any]], Awaitable[Any]]
+) -> Any:
     """Read a request again with today's code and store what it brings; what is known already stays as it is.
 
+    `commit` runs the one write of it, and its answer is returned: the line of the request as it is then.
+
     Raises:
-        NotInQuarantine: it is not (or no longer) there.
+        NotDead: it is not (or no longer) there.
         TrunklineError: it still cannot be read; the message says why.
     """
     row = await _row(house, raw_id)
-    if row is None or row.state != "quarantined":
-        raise NotInQuarantine(f"There is no request {raw_id} in the quarantine.")
-    arrival = reread(house, row)
-    _refuse_unknown(arrival)
+    if row is None:
+        raise NotDead(raw_id)
     try:
-        differences = await house.store.writer.write(lambda tx: repair(tx, house.intake, arrival, house.clock.now_ms()))
+        arrival = understood(house, row) if row.state == "quarantined" else None
+        return await commit(lambda tx: _store(tx, house, raw_id, arrival, actor))
+    except (NotDead, StoreUnavailable):
+        raise
     except TrunklineError as error:
         await _note_failure(house, raw_id, error)
         raise
     except Exception as error:
         await _note_failure(house, raw_id, error)
         raise TrunklineError(f"It still fails: {type(error).__name__}: {error}") from error
-    await _close(house, raw_id, "processed", None, actor)
-    return differences
 
 
-async def skip(house: House, raw_id: str, reason: str, actor: Actor) -> None:
-    """Take a request out of the quarantine for good, with a reason; its bytes are kept.
+def _store(tx: Transaction, house: House, raw_id: str, arrival: Arrival | None, actor: Actor) -> dict[str, Any]:
+    """Take a request out and store what it brings, in one transaction: of two operators one comes too late."""
+    now = house.clock.now_ms()
+    row = take(tx, raw_id)
+    if arrival is None:
+        raise NotDead(raw_id)
+    repair(tx, house.intake, arrival, now)
+    return close(tx, row, "processed", None, actor=actor, now=now)
+
+
+def take(tx: Transaction, raw_id: str) -> Any:
+    """Return the row of a request that waits, locked to the end.
 
     Raises:
-        NotInQuarantine: it is not there.
+        NotDead: it is not (or no longer) there.
     """
-    row = await _row(house, raw_id)
-    if row is None or row.state != "quarantined":
-        raise NotInQuarantine(f"There is no request {raw_id} in the quarantine.")
-    await _close(house, raw_id, "skipped", reason, actor)
+    query = select(schema.raw_request).where(_r.id == raw_id, _r.state == "quarantined").with_for_update()
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        raise NotDead(raw_id)
+    return row
+
+
+def close(tx: Transaction, row: Any, state: str, reason: str | None, *, actor: Actor, now: int) -> dict[str, Any]:
+    """Take a request out of the quarantine; of one that is deleted its bytes go, and the row stays as its tombstone."""
+    values: dict[str, Any] = {"state": state, "reason": reason, "updated_at": now}
+    if state == "deleted":
+        values |= {"body": b"", "query": "{}", "headers": "{}", "error": None}
+    tx.execute(schema.raw_request.update().where(_r.id == row.id).values(values))
+    payload = {"quarantine_id": row.id, "account_id": row.account_id, "state": state, "reason": reason}
+    tx.append("quarantine_closed", actor=actor, at=now, payload=payload)
+    return line_of(tx.execute(select(schema.raw_request).where(_r.id == row.id)).one())
 
 
 def _refuse_unknown(arrival: Arrival) -> None:
@@ -106,6 +102,17 @@ def _refuse_unknown(arrival: Arrival) -> None:
     if kinds:
         words = f"It holds events that its connector does not know ({', '.join(kinds)}): update the connector."
         raise StillUnknown(words)
+
+
+def understood(house: House, row: Any) -> Arrival:
+    """Parse a stored request with today's connector, and insist that it knows all that is in it.
+
+    Raises:
+        TrunklineError: it still cannot be read; the message says why.
+    """
+    arrival = reread(house, row)
+    _refuse_unknown(arrival)
+    return arrival
 
 
 def reread(house: House, row: Any) -> Arrival:
@@ -140,26 +147,16 @@ async def _row(house: House, raw_id: str) -> Any:
 
 
 async def _note_failure(house: House, raw_id: str, error: Exception) -> None:
+    words = str(error) if isinstance(error, TrunklineError) else f"{type(error).__name__}: {error}"
     values = {
-        "error": f"{type(error).__name__}: {error}"[:500],
+        "error": words[:500],
         "attempts": _r.attempts + 1,
         "updated_at": house.clock.now_ms(),
     }
+    waiting = (_r.id == raw_id, _r.state == "quarantined")
     await house.store.writer.write(
-        lambda tx: tx.execute(schema.raw_request.update().where(_r.id == raw_id).values(values)).rowcount
+        lambda tx: tx.execute(schema.raw_request.update().where(*waiting).values(values)).rowcount
     )
-
-
-async def _close(house: House, raw_id: str, state: str, reason: str | None, actor: Actor) -> None:
-    now = house.clock.now_ms()
-
-    def write(tx: Any) -> None:
-        values = {"state": state, "reason": reason, "updated_at": now}
-        tx.execute(schema.raw_request.update().where(_r.id == raw_id).values(values))
-        payload = {"quarantine_id": raw_id, "state": state, "reason": reason}
-        tx.append("quarantine_closed", actor=actor, at=now, payload=payload)
-
-    await house.store.writer.write(write)
 
 
 class QuarantineRetry(Worker):
@@ -180,7 +177,7 @@ class QuarantineRetry(Worker):
         for raw_id, attempts, updated_at in rows:
             if updated_at + _PAUSE_MS * 4**attempts <= now:
                 try:
-                    await retry(self._house, raw_id, self._actor)
+                    await retry(self._house, raw_id, self._actor, commit=self._house.store.writer.write)
                 except TrunklineError as error:
                     log.info("event.retry_failed", raw_id=raw_id, error=type(error).__name__)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -9,8 +10,11 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import func, select
 
+from trunkline.contract import Unknown
 from trunkline.log import get_logger
-from trunkline.service.quarantine import reread
+from trunkline.model import Actor, ActorKind
+from trunkline.service.dead_letters import NotDead
+from trunkline.service.quarantine import close, reread, take
 from trunkline.service.redaction import REDACTED
 from trunkline.service.restoring import Difference, compare, repair
 from trunkline.store import schema
@@ -18,8 +22,9 @@ from trunkline.store import schema
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
+    from trunkline.service.arrivals import Arrival
     from trunkline.service.house import House
-    from trunkline.store import Store
+    from trunkline.store import Store, Transaction
 
 __all__ = ["ReplayReport", "first_since", "replay"]
 
@@ -27,6 +32,7 @@ log = get_logger("replay")
 
 _r = schema.raw_request.c
 _PAGE = 200
+_REPLAY = Actor(ActorKind.OPERATOR, name="replay")
 #: How far times may run against ids: clocks of several machines, and requests that waited for their commit.
 _SLIP_MS = 5 * 60 * 1000
 
@@ -94,7 +100,7 @@ def _id_at(ms: int) -> str:
 
 
 async def _page(house: House, since_ms: int, account: str | None, rest: ColumnElement[bool]) -> list[Any]:
-    query = select(schema.raw_request).where(_r.received_at >= since_ms, rest, _r.state != REDACTED)
+    query = select(schema.raw_request).where(_r.received_at >= since_ms, rest, _r.state.not_in((REDACTED, "deleted")))
     if account is not None:
         query = query.where(_r.account_id == account)
     async with house.store.read() as connection:
@@ -108,9 +114,19 @@ async def _one(house: House, row: Any, report: ReplayReport, *, dry_run: bool) -
         if dry_run:
             found = await house.store.writer.write(lambda tx: compare(tx, arrival))
         else:
-            found = await house.store.writer.write(lambda tx: repair(tx, house.intake, arrival, house.clock.now_ms()))
+            found = await house.store.writer.write(lambda tx: _mend(tx, house, row, arrival))
     except Exception as error:  # noqa: BLE001 - one bad request must not end a replay of thousands; it is reported
         report.unreadable.append((row.id, f"{type(error).__name__}: {error}"))
         return
     report.differences.extend(found)
     report.same += not found
+
+
+def _mend(tx: Transaction, house: House, row: Any, arrival: Arrival) -> list[Difference]:
+    """Store what a request brings today; one that waited in the quarantine and holds nothing unknown leaves it."""
+    now = house.clock.now_ms()
+    found = repair(tx, house.intake, arrival, now)
+    if row.state == "quarantined" and not any(isinstance(item, Unknown) for item in arrival.items):
+        with contextlib.suppress(NotDead):  # somebody was faster
+            close(tx, take(tx, row.id), "processed", None, actor=_REPLAY, now=now)
+    return found

@@ -88,8 +88,8 @@ _OPENING = (
     .where(_t.expires_at > bindparam("now"), _t.last_used_at > bindparam("now") - IDLE_MS, _a.enabled.is_(True))
 )
 # Built once: every request asks this.
-_BY_TOKEN = _OPENING.where(_t.token_hash == bindparam("mark"))
-_BY_ID = _OPENING.where(_t.id == bindparam("token"))
+_BY_TOKEN = _OPENING.where(agent_token.c.token_hash == bindparam("mark"))
+_BY_ID = _OPENING.where(_t.id == bindparam("which"))
 
 
 def find_actor(database: Connection, token: str, now: int) -> tuple[Actor, int] | None:
@@ -100,7 +100,7 @@ def find_actor(database: Connection, token: str, now: int) -> tuple[Actor, int] 
 
 async def actor_of(connection: AsyncConnection, token_id: str, now: int) -> Actor | None:
     """Return whose token has this id, None when it opens nothing any more."""
-    found = (await connection.execute(_BY_ID, {"token": token_id, "now": now})).one_or_none()
+    found = (await connection.execute(_BY_ID, {"which": token_id, "now": now})).one_or_none()
     return None if found is None else _actor(found)
 
 

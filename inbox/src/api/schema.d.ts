@@ -200,8 +200,59 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was proved and stored, and could not be read. */
+        /** What was stored and could not be read, and what did not go out; newest first. */
         get: operations["quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try a batch of all that match again, or only tell what that would come to. */
+        post: operations["retry_all_quarantined"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** All that match as JSON lines, secrets masked. */
+        post: operations["export_quarantined"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{item_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them with all that is stored, secrets masked. */
+        get: operations["quarantined"];
         put?: never;
         post?: never;
         delete?: never;
@@ -219,7 +270,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Read it again; nothing becomes double. */
+        /** Read it again, or send it again; nothing becomes double. */
         post: operations["retry_quarantined"];
         delete?: never;
         options?: never;
@@ -236,8 +287,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let it stay unread, with a reason. */
+        /** Let it be, with a reason; what is stored of it stays. */
         post: operations["skip_quarantined"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{item_id}/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete what it holds, with a reason; that it was there stays. */
+        post: operations["delete_quarantined"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1264,6 +1332,16 @@ export interface components {
             items: components["schemas"]["Event"][];
             next_cursor: string | null;
         };
+        /** @description Which letters to write out. */
+        ExportBody: {
+            kind?: ("received" | "sent") | null;
+            account_id?: string | null;
+            channel?: string | null;
+            reason?: string | null;
+            code?: string | null;
+            since?: string | null;
+            until?: string | null;
+        };
         /** @description What is wrong with one field or parameter. */
         FieldError: {
             field: string;
@@ -1370,6 +1448,58 @@ export interface components {
             card?: components["schemas"]["CardLimits"] | null;
             becomes?: string | null;
             note?: string | null;
+        };
+        /** @description One of them with all that is stored. */
+        LetterDetail: {
+            id: string;
+            /** @enum {string} */
+            kind: "received" | "sent";
+            account_id: string;
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            state: "quarantined" | "processed" | "skipped" | "deleted" | "queued" | "failed" | "expired" | "suppressed" | "cancelled";
+            reason: string | null;
+            error: string | null;
+            code: string | null;
+            attempts: number;
+            request_id: string | null;
+            thread_id: string | null;
+            message_id: string | null;
+            body_preview: string;
+            headers: {
+                [key: string]: string;
+            };
+            query: {
+                [key: string]: string;
+            };
+            payload: components["schemas"]["LetterPayload"];
+            tries: components["schemas"]["LetterTry"][];
+        };
+        /** @description What waits for a person, newest first. */
+        LetterPage: {
+            items: components["schemas"]["Quarantined"][];
+            next_cursor: string | null;
+        };
+        /** @description What was received or would have been sent, as text; secrets are masked. */
+        LetterPayload: {
+            text: string;
+            size: number;
+            cut: boolean;
+        };
+        /** @description One attempt to send, and what the platform answered. */
+        LetterTry: {
+            number: number;
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            ended_at: string;
+            outcome: string;
+            route: string | null;
+            status: number | null;
+            code: string | null;
+            text: string | null;
+            request_id: string | null;
         };
         /** @description A link with its description. */
         LinkContent: {
@@ -1646,22 +1776,24 @@ export interface components {
             request_id: string;
             errors?: components["schemas"]["FieldError"][] | null;
         };
-        /** @description What could not be read, newest first. */
-        QuarantinePage: {
-            items: components["schemas"]["Quarantined"][];
-            next_cursor: string | null;
-        };
-        /** @description A request that was proved and stored, and could not be read. */
+        /** @description A request that could not be read, or a reply that did not go out. */
         Quarantined: {
             id: string;
+            /** @enum {string} */
+            kind: "received" | "sent";
             account_id: string;
             /** Format: date-time */
             at: string;
+            /** @enum {string} */
+            state: "quarantined" | "processed" | "skipped" | "deleted" | "queued" | "failed" | "expired" | "suppressed" | "cancelled";
             reason: string | null;
             error: string | null;
-            body_preview: string | null;
-            state: string;
+            code: string | null;
             attempts: number;
+            request_id: string | null;
+            thread_id: string | null;
+            message_id: string | null;
+            body_preview: string;
         };
         /** @description A suggested answer shown with a message. */
         QuickReply: {
@@ -1696,6 +1828,10 @@ export interface components {
             whose: ("recipient" | "content" | "account" | "platform" | "us") | null;
             platform_text?: string | null;
             platform_code?: string | null;
+        };
+        /** @description Why, in words that stay. */
+        ReasonBody: {
+            reason: string;
         };
         /** @description Something that can be done about it at once. */
         Remedy: {
@@ -1760,10 +1896,6 @@ export interface components {
             missed: number;
             words: string;
         };
-        /** @description Why it may stay unread. */
-        SkipBody: {
-            reason: string;
-        };
         /** @description A sticker. */
         StickerContent: {
             /**
@@ -1826,6 +1958,36 @@ export interface components {
             scope: "deployment" | "account" | "group";
             scope_id: string;
             setting: components["schemas"]["SubmissionSettingBody"];
+        };
+        /** @description Which letters to try again, and how far the batches before this one came. */
+        SweepBody: {
+            /** @enum {string} */
+            kind: "received" | "sent";
+            account_id?: string | null;
+            channel?: string | null;
+            reason?: string | null;
+            code?: string | null;
+            since?: string | null;
+            until?: string | null;
+            dry_run: boolean;
+            upto?: string | null;
+            after?: string | null;
+            limit?: number;
+        };
+        /** @description One that is as dead as before. */
+        SweepFailure: {
+            id: string;
+            words: string;
+        };
+        /** @description What a batch came to; of a dry run, what it would. */
+        Swept: {
+            matching: number;
+            tried: number;
+            done: number;
+            failed: number;
+            failures: components["schemas"]["SweepFailure"][];
+            upto: string | null;
+            after: string | null;
         };
         /** @description A message approved by the platform beforehand. */
         TemplateContent: {
@@ -3105,6 +3267,13 @@ export interface operations {
             query?: {
                 cursor?: string;
                 limit?: number;
+                kind?: "received" | "sent";
+                account_id?: string;
+                channel?: string;
+                reason?: string;
+                code?: string;
+                since?: string;
+                until?: string;
             };
             header?: never;
             path?: never;
@@ -3118,7 +3287,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["QuarantinePage"];
+                    "application/json": components["schemas"]["LetterPage"];
                 };
             };
             /** @description `bad_parameter` */
@@ -3168,10 +3337,272 @@ export interface operations {
             };
         };
     };
-    retry_quarantined: {
+    retry_all_quarantined: {
         parameters: {
             query?: never;
             header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SweepBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Swept"];
+                };
+            };
+            /** @description `body_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross_site`, `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `json_only` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_quarantined: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description `body_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross_site`, `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `json_only` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    quarantined: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterDetail"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_quarantined` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_quarantined: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request does nothing twice and gets the same answer, for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 item_id: string;
             };
@@ -3193,7 +3624,7 @@ export interface operations {
                     "application/json": components["schemas"]["Quarantined"];
                 };
             };
-            /** @description `body_unreadable` */
+            /** @description `bad_idempotency_key`, `body_unreadable` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3229,7 +3660,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `still_unreadable` */
+            /** @description `idempotency_key_reused`, `not_now`, `still_unreadable` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3288,7 +3719,10 @@ export interface operations {
     skip_quarantined: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key with the same request does nothing twice and gets the same answer, for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 item_id: string;
             };
@@ -3296,7 +3730,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SkipBody"];
+                "application/json": components["schemas"]["ReasonBody"];
             };
         };
         responses: {
@@ -3309,7 +3743,7 @@ export interface operations {
                     "application/json": components["schemas"]["Quarantined"];
                 };
             };
-            /** @description `body_unreadable` */
+            /** @description `bad_idempotency_key`, `body_unreadable` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3338,6 +3772,134 @@ export interface operations {
             };
             /** @description `not_quarantined` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `json_only` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `…` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_quarantined: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request does nothing twice and gets the same answer, for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quarantined"];
+                };
+            };
+            /** @description `bad_idempotency_key`, `body_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign_in_needed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross_site`, `not_allowed` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_quarantined` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused` */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

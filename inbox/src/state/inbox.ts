@@ -18,6 +18,8 @@ export const useInbox = defineStore('inbox', () => {
   const status = ref<FeedStatus>('idle')
   /** What customers wrote that came live just now, for those who listen to the page. */
   const arrivals = shallowRef<readonly Message[]>([])
+  /** What the newest frame told, for pages that keep lists of their own true. */
+  const latest = shallowRef<readonly FeedEvent[]>([])
   /** Grows with every frame that touched a thread: what is derived from it on the server may have changed. */
   const touched = shallowRef<ReadonlySet<string>>(new Set())
   const unreadThreads = computed(
@@ -52,6 +54,7 @@ export const useInbox = defineStore('inbox', () => {
     change((old) => applyFrame(old, frame))
     const came = arrivalsIn(frame.events)
     if (came.length > 0) arrivals.value = came
+    latest.value = frame.events
     touched.value = new Set(frame.events.flatMap((event) => event.thread_id ?? []))
   }
 
@@ -117,7 +120,7 @@ export const useInbox = defineStore('inbox', () => {
   }
 
   return {
-    state, status, arrivals, moment, touched, unreadThreads, change, merge, take, takeThread, start, goLive, stop,
+    state, status, arrivals, moment, latest, touched, unreadThreads, change, merge, take, takeThread, start, goLive, stop,
     retryNow: () => { feed.retryNow() },
     say: (frame: object) => feed.say(frame),
   }

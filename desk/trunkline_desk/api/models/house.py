@@ -1,4 +1,4 @@
-"""The house around the desk: accounts, channels, what could not be read, and refusals."""
+"""The house around the desk: accounts, channels, and refusals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
-from trunkline_desk.api.models.words import Answer, Body, Page, Query, Time
+from trunkline_desk.api.models.words import Answer, Page, Query
 
 __all__ = [
     "Account",
@@ -14,9 +14,6 @@ __all__ = [
     "Channel",
     "ChannelPage",
     "Problem",
-    "QuarantinePage",
-    "Quarantined",
-    "SkipBody",
     "UploadQuery",
     "VariantQuery",
 ]
@@ -68,31 +65,6 @@ class Channel(Answer):
 
 class ChannelPage(Page[Channel]):
     """All channels."""
-
-
-class Quarantined(Answer):
-    """A request that was proved and stored, and could not be read."""
-
-    id: str
-    account_id: str
-    at: Time
-    reason: str | None
-    error: str | None
-    body_preview: str | None
-    state: str
-    attempts: int
-
-
-class QuarantinePage(Page[Quarantined]):
-    """What could not be read, newest first."""
-
-
-class SkipBody(Body):
-    """Why it may stay unread."""
-
-    reason: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")
-    ]
 
 
 class UploadQuery(Query):

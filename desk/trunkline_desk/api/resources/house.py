@@ -1,4 +1,4 @@
-"""What the desk shows of the house: accounts, channels, and what could not be read."""
+"""What the desk shows of the house: accounts and channels."""
 
 from __future__ import annotations
 
@@ -6,22 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trunkline.errors import TrunklineError
-from trunkline.http.problems import Problem
-from trunkline.service import quarantine
-from trunkline_desk.api.actors import log_actor
-from trunkline_desk.api.models.house import (
-    AccountPage,
-    ChannelPage,
-    Quarantined,
-    QuarantinePage,
-    SkipBody,
-)
-from trunkline_desk.api.models.threads import PageQuery
-from trunkline_desk.api.models.words import EmptyBody
+from trunkline_desk.api.models.house import AccountPage, ChannelPage
 from trunkline_desk.api.route import Call, Route
 from trunkline_desk.people.roles import Action
-from trunkline_desk.threads.rows import Id, cursor_of, read_cursor
 
 if TYPE_CHECKING:
     from trunkline.service.account import Account
@@ -65,57 +52,6 @@ async def channels(call: Call[None, None]) -> dict[str, Any]:
     }
 
 
-async def listing(call: Call[None, PageQuery]) -> dict[str, Any]:
-    """Return what could not be read."""
-    query = call.query
-    after = None if query.cursor is None else read_cursor(query.cursor, tuple[Id])[0]
-    async with call.desk.house.store.read() as connection:
-        found = await quarantine.list_quarantine(connection, after, query.limit + 1)
-    more = len(found) > query.limit
-    return {"items": found[: query.limit], "next_cursor": cursor_of(found[query.limit - 1]["id"]) if more else None}
-
-
-async def retry(call: Call[EmptyBody, None]) -> dict[str, Any]:
-    """Read it again with today's program."""
-    before = await _waiting(call)
-    try:
-        await quarantine.retry(call.desk.house, before["id"], log_actor(call))
-    except quarantine.NotInQuarantine:
-        raise _not_waiting() from None
-    except TrunklineError:
-        raise Problem(409, "still_unreadable", "It still cannot be read; the entry says why.") from None
-    return before | {"state": "processed"}
-
-
-async def skip(call: Call[SkipBody, None]) -> dict[str, Any]:
-    """Let it stay unread, with a reason."""
-    before = await _waiting(call)
-    try:
-        await quarantine.skip(call.desk.house, before["id"], call.body.reason, log_actor(call))
-    except quarantine.NotInQuarantine:
-        raise _not_waiting() from None
-    return before | {"state": "skipped", "reason": call.body.reason}
-
-
-async def _waiting(call: Call[Any, None]) -> dict[str, Any]:
-    """Return the entry that the address names.
-
-    Raises:
-        Problem: 404 when it is not in the quarantine.
-    """
-    raw_id = call.path("item_id")
-    async with call.desk.house.store.read() as connection:
-        # The list begins below its cursor: the entry itself is the first below the smallest id above it.
-        found = await quarantine.list_quarantine(connection, f"{raw_id}\x01", 1)
-    if not found or found[0]["id"] != raw_id:
-        raise _not_waiting()
-    return found[0]
-
-
-def _not_waiting() -> Problem:
-    return Problem(404, "not_quarantined", "There is no such entry in the quarantine.")
-
-
 ROUTES = (
     Route(
         method="GET",
@@ -134,39 +70,5 @@ ROUTES = (
         operation="channels",
         summary="All channels that are installed, and what they can do.",
         answer=ChannelPage,
-    ),
-    Route(
-        method="GET",
-        path="/quarantine",
-        handler=listing,
-        action=Action.READ_QUARANTINE,
-        operation="quarantine",
-        summary="What was proved and stored, and could not be read.",
-        query=PageQuery,
-        answer=QuarantinePage,
-    ),
-    Route(
-        method="POST",
-        path="/quarantine/{item_id}/retry",
-        handler=retry,
-        action=Action.MANAGE_QUARANTINE,
-        operation="retry_quarantined",
-        summary="Read it again; nothing becomes double.",
-        body=EmptyBody,
-        answer=Quarantined,
-        refusals=((404, "not_quarantined"), (409, "still_unreadable")),
-        repeatable=False,
-    ),
-    Route(
-        method="POST",
-        path="/quarantine/{item_id}/skip",
-        handler=skip,
-        action=Action.MANAGE_QUARANTINE,
-        operation="skip_quarantined",
-        summary="Let it stay unread, with a reason.",
-        body=SkipBody,
-        answer=Quarantined,
-        refusals=((404, "not_quarantined"),),
-        repeatable=False,
     ),
 )
