@@ -16,7 +16,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 import trunkline_desk
-from tests.browser.screen import WIDE, Screen
+from tests.browser.screen import WIDE, Screen, leave
 from tests.desk.conftest import KEY, Template
 from tests.desk.conftest import sqlite_template as noon_template
 from tests.desk.harness import ADA
@@ -113,7 +113,7 @@ async def enter(browser: Browser) -> AsyncIterator[Enter]:
             # the page would hide requests from the tests that watch them.
             usual = {"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", "service_workers": "block"}
             context = await browser.new_context(**(usual | options))
-            stack.push_async_callback(context.close)
+            stack.push_async_callback(leave, context)
             context.set_default_timeout(30_000)
             origin, habits = json.dumps(shop.address), json.dumps(json.dumps({"undo": undo}))
             await context.add_init_script(HABITS.format(origin=origin, habits=habits))

@@ -26,7 +26,7 @@ from playwright.async_api import (
     expect,
 )
 
-from tests.browser.screen import WATCH
+from tests.browser.screen import WATCH, leave
 from tests.desk.conftest import KEY, Template
 from tests.journeys.shop import Shop, at_work, quiet_shop, until
 from trunkline.settings import load_settings
@@ -281,7 +281,7 @@ async def visitor(browser: Browser) -> AsyncIterator[Visit]:
                     **options,
                 }
                 context = await browser.new_context(**options)
-                stack.push_async_callback(context.close)
+                stack.push_async_callback(leave, context)
                 context.set_default_timeout(30_000)
                 await context.add_init_script(WATCH)
             visitors.append(Visitor(await context.new_page(), site))

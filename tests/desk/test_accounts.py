@@ -216,7 +216,7 @@ async def test_a_probe_that_ends_after_the_switch_leaves_it_off(desk: Running, a
 
 
 async def test_a_probe_says_in_words_what_is_wrong(ada: Client) -> None:
-    await ada.post("/accounts", {**KIOSK, "settings": {"secret": "refused"}})
+    await ada.post("/accounts", {**KIOSK, "settings": {"secret": "refused-invented-secret"}})
     health = await ada.post("/accounts/kiosk/probe")
     assert (health["ok"], health["state"], health["reason"]) == (
         False,

@@ -108,7 +108,7 @@ class WireConnector(Connector):
     async def probe(self) -> Health:
         config = self._services.config
         await self.answering.wait()
-        if self._secret == "refused":
+        if self._secret == "refused-invented-secret":
             raise SignInNeeded("The platform refuses the secret.")
         if config.calls_home:
             await self._services.http.get(f"{config.api_base}/me")

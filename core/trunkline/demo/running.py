@@ -20,6 +20,7 @@ from trunkline.errors import StartRefused
 from trunkline.log import configure, get_logger
 from trunkline.main import open_house, serve_house
 from trunkline.plugins import Registry, load_registry
+from trunkline.service.submissions.settings import SubmissionSetting, save_setting
 from trunkline.settings import load_settings
 from trunkline.testing.services import MovableClock
 
@@ -73,6 +74,9 @@ async def run_demo(listen: str | None = None, *, script: bool = True) -> AsyncIt
         file.write_text(configuration(folder, platforms, address), encoding="utf-8")
         house = await stack.enter_async_context(open_house(load_settings(file), clock=clock, registry=registry))
         house.is_demo = True
+        # Everybody may leave a message, where the channel has forms.
+        forms = SubmissionSetting(enabled=True)
+        await house.store.writer.write(lambda tx: save_setting(tx, "deployment", "", forms, clock.now_ms()))
         clock.listeners.append(functools.partial(_jumped, house, stack.enter_context(_Tasks())))
         doors = [door for one in house.applications.values() for door in await one.demonstrate()]
         phones = [Phone(_title(registry, name, one), f"{one.url}/") for name, one in simulators.items()]

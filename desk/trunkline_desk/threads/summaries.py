@@ -46,10 +46,10 @@ def _facts(house: House, account_id: str) -> AccountFacts:
 
 
 def summaries(database: Database, house: House, rows: Sequence[Row[Any]], now: int) -> list[ThreadSnapshot]:
-    """Return rows of `thread_query` as the inbox shows them, with two statements for all of them."""
-    windows = _windows(database, [row.id for row in rows])
-    avatars = _avatars(database, {row.avatar_id for row in rows if row.avatar_id})
+    """Return rows of `thread_query` as the inbox shows them, with two statements at most for all of them."""
     facts = {name: _facts(house, name) for name in {row.account_id for row in rows}}
+    windows = _windows(database, [row.id for row in rows if facts[row.account_id].channel.capabilities.windows])
+    avatars = _avatars(database, {row.avatar_id for row in rows if row.avatar_id})
     return [
         thread_row_snapshot(row, facts[row.account_id], windows.get(row.id, {}), avatars.get(row.avatar_id), now)
         for row in rows
@@ -72,6 +72,8 @@ def contact_summaries(database: Database, ids: Iterable[str]) -> dict[str, dict[
 
 def _windows(database: Database, threads: Sequence[str]) -> dict[str, dict[str, Open]]:
     found: dict[str, dict[str, Open]] = {}
+    if not threads:
+        return found
     for row in database.execute(_WINDOWS, {"threads": threads}):
         found.setdefault(row.thread_id, {})[row.name] = (row.expires_at, row.remaining)
     return found
