@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -81,7 +82,8 @@ async def test_an_edit_replaces_the_words(telegram: Branch[Any]) -> None:
 
 async def test_telegram_is_asked_again_when_it_said(telegram: Branch[Any]) -> None:
     customer, thread = await telegram.greeted_by("Mei")
-    telegram.platform.fail(telegram.platform.limited(after_s=7))
+    # Of the send alone: the customer's profile is asked for as well.
+    telegram.platform.fail(msgspec.structs.replace(telegram.platform.limited(after_s=7), path="*/sendMessage"))
     waiting = await telegram.until_state(await telegram.reply(thread["id"], "Later"), "retrying")
     assert waiting["deliveries"][0]["reason"]["code"] == "rate_limited"
     await telegram.until_state(waiting, "sent", turn=telegram.pauses(7))
