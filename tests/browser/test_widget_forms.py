@@ -281,7 +281,6 @@ async def room(tmp_path: Path, sqlite_template: Template, monkeypatch: pytest.Mo
         yield site
 
 
-@pytest.mark.requirement("000-02")
 async def test_a_visitor_waits_for_a_person_talks_and_ends_it(room: Site, visitor: Visit) -> None:
     first, ana = [await (await (await visitor(room)).arrive()).open() for _ in range(2)]
     for one in (first, ana):
@@ -329,7 +328,6 @@ async def _talk(room: Site, ana: Visitor, second: Visitor) -> None:
     await expect(ana.box).to_be_focused()
 
 
-@pytest.mark.requirement("000-02")
 async def test_where_the_line_is_full_the_form_is_offered(room: Site, visitor: Visit) -> None:
     for _ in range(2):
         one = await (await (await visitor(room)).arrive()).open()

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from trunkline.clock import to_text
 from trunkline.hosted import answers, models
+from trunkline.hosted.being import MOST_ATTRIBUTES, stated_in, views_in
 from trunkline.hosted.call import Call
 from trunkline.hosted.calls import KEY, ClientRoute
 from trunkline.hosted.connector import CLIENT_HEADERS, IdentityMode
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from trunkline.hosted.calls import Inbox
     from trunkline.hosted.front import Front
     from trunkline.store import Transaction
-
-from trunkline.hosted.being import MOST_ATTRIBUTES, stated_in, views_in
 
 __all__ = [
     "ENDED",

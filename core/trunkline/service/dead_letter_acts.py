@@ -210,6 +210,7 @@ async def sweep(
         payload = {"filter": _told(wanted), "tried": found.tried, "done": found.done, "failed": found.failed}
         await _append(house, "dead_letters_tried", payload, actor)
     if found.after is not None:
+        # Here and not with who asks: so everybody who walks through thousands leaves the house room.
         await asyncio.sleep(min(monotonic() - began, _LONGEST_REST_S))
     return found
 
@@ -260,6 +261,7 @@ async def _rehearse(house: House, letter_id: str, kind: Kind) -> None:
     except TrunklineError:
         raise
     except Exception as error:
+        # A plugin's own code reads the request: whatever it raises is this letter's reason, and the others go on.
         raise TrunklineError(f"{type(error).__name__}: {error}") from error
 
 

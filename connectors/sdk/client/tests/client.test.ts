@@ -1,23 +1,17 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { MemoryStore, TrunklineClient, WebStore } from '../src/index.ts'
-import { ADA, Server, Socket, connected, created, given, makeClient, message, pass, refusal, settle, thread } from './fake.ts'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type MemoryStore, type TrunklineClient, WebStore } from '../src/index.ts'
+import { ADA, Server, Socket, begin, connected, created, end, given, makeClient, message, pass, refusal, settle, thread } from './fake.ts'
 
 let server: Server
 let store: MemoryStore
 let client: TrunklineClient
 
 beforeEach(() => {
-  vi.useFakeTimers()
-  vi.spyOn(Math, 'random').mockReturnValue(0.5)
-  Socket.made = []
-  server = new Server()
-  store = new MemoryStore()
-  client = makeClient(server, { store })
+  ({ server, store, client } = begin())
 })
 
 afterEach(() => {
-  client.stop()
-  vi.useRealTimers()
+  end(client)
 })
 
 const verified = (id: string, token: string, more: object = {}): object =>

@@ -159,6 +159,21 @@ export function makeClient(server: Server, more: { [Name in keyof ClientOptions]
   } as ClientOptions)
 }
 
+/** Stop the clock and chance, and return a client that has not started, with its server and its store. */
+export function begin(): { server: Server; store: MemoryStore; client: TrunklineClient } {
+  vi.useFakeTimers()
+  vi.spyOn(Math, 'random').mockReturnValue(0.5)
+  Socket.made = []
+  const server = new Server()
+  const store = new MemoryStore()
+  return { server, store, client: makeClient(server, { store }) }
+}
+
+export function end(client: TrunklineClient): void {
+  client.stop()
+  vi.useRealTimers()
+}
+
 /** Start, with a line that is up to date over a socket. */
 export async function connected(client: TrunklineClient): Promise<Socket> {
   await client.start()

@@ -1,23 +1,17 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { MemoryStore, TrunklineClient } from '../src/index.ts'
-import { Server, Socket, connected, given, makeClient, pass, refusal, settle, type Asked } from './fake.ts'
+import { type MemoryStore, type TrunklineClient } from '../src/index.ts'
+import { Server, Socket, begin, connected, end, given, pass, refusal, settle, type Asked } from './fake.ts'
 
 let server: Server
 let store: MemoryStore
 let client: TrunklineClient
 
 beforeEach(() => {
-  vi.useFakeTimers()
-  vi.spyOn(Math, 'random').mockReturnValue(0.5)
-  Socket.made = []
-  server = new Server()
-  store = new MemoryStore()
-  client = makeClient(server, { store })
+  ({ server, store, client } = begin())
 })
 
 afterEach(() => {
-  client.stop()
-  vi.useRealTimers()
+  end(client)
 })
 
 const bearer = (asked: Asked | undefined): string | undefined => asked?.headers['Authorization']
